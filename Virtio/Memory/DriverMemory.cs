@@ -1,0 +1,65 @@
+using InterGuest.Virtio.Native;
+
+namespace InterGuest.Virtio.Memory;
+
+/// <summary>
+/// The memory of a guest that is a process: a memfd, mapped here and shared with a back-end. The driver's side of
+/// <see cref="GuestMemory"/>.
+/// </summary>
+public sealed unsafe class DriverMemory : IDisposable
+{
+    private readonly MappedRegion _mapped;
+    private ulong _allocated;
+
+    /// <summary>Makes and maps memory of <paramref name="size"/> zero bytes.</summary>
+    /// <param name="size">Bytes: a multiple of the page size.</param>
+    /// <param name="guestAddress">Where the guest has it. Any page: it need not be where it is mapped.</param>
+    /// <param name="seal">Seal it against shrinking, as every guest should.</param>
+    /// <exception cref="NativeException">No memory is left.</exception>
+    public DriverMemory(long size, ulong guestAddress, bool seal = true)
+    {
+        File = MemFd.Create("interguest-guest", size, seal);
+        _mapped = MappedRegion.TryMap(File, 0, (ulong)size, out string why) ?? throw new InvalidOperationException(why);
+        Layout = new RegionLayout(guestAddress, (ulong)size, (ulong)_mapped.Start, 0);
+    }
+
+    /// <summary>The file behind it, to be sent to the back-end.</summary>
+    public FileDescriptor File { get; }
+
+    /// <summary>Its one region.</summary>
+    public RegionLayout Layout { get; }
+
+    /// <summary>Sets bytes aside, for ever.</summary>
+    /// <returns>Their guest address.</returns>
+    /// <exception cref="InvalidOperationException">There are not so many left.</exception>
+    public ulong Allocate(uint bytes, uint alignment = 16)
+    {
+        ulong start = (_allocated + alignment - 1) / alignment * alignment;
+        if (start > Layout.Size || bytes > Layout.Size - start)
+            throw new InvalidOperationException($"The guest's {Layout.Size} bytes of memory are used up.");
+        _allocated = start + bytes;
+        return Layout.GuestAddress + start;
+    }
+
+    /// <summary>The bytes at a guest address.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">They are not all in this memory.</exception>
+    public Span<byte> At(ulong guestAddress, int length) => new(Pointer(guestAddress, length), length);
+
+    /// <summary>The front-end's address of a guest address.</summary>
+    public ulong UserAddress(ulong guestAddress) => Layout.UserAddress + (guestAddress - Layout.GuestAddress);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _mapped.Release();
+        File.Dispose();
+    }
+
+    internal byte* Pointer(ulong guestAddress, int length)
+    {
+        ulong offset = guestAddress - Layout.GuestAddress;
+        if (offset >= Layout.Size || (ulong)length > Layout.Size - offset)
+            throw new ArgumentOutOfRangeException(nameof(guestAddress));
+        return _mapped.Start + offset;
+    }
+}

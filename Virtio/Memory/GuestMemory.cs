@@ -1,0 +1,167 @@
+using InterGuest.Virtio.Native;
+
+namespace InterGuest.Virtio.Memory;
+
+/// <summary>Where a region of guest memory lies, as a vhost-user memory table says.</summary>
+/// <param name="GuestAddress">Guest physical address of its first byte.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="UserAddress">The first byte's address in the front-end, in whose terms ring addresses are given.</param>
+/// <param name="FileOffset">Offset of the first byte in the region's file.</param>
+public readonly record struct RegionLayout(ulong GuestAddress, ulong Size, ulong UserAddress, ulong FileOffset)
+{
+    /// <summary>Whether first to last byte exist in both address spaces and the file, without wrapping round.</summary>
+    public bool IsValid =>
+        Size > 0 && GuestAddress <= ulong.MaxValue - Size && UserAddress <= ulong.MaxValue - Size && FileOffset <= long.MaxValue - Size && Size <= long.MaxValue;
+
+    internal bool Overlaps(in RegionLayout other) =>
+        (GuestAddress < other.GuestAddress + other.Size && other.GuestAddress < GuestAddress + Size)
+        || (UserAddress < other.UserAddress + other.Size && other.UserAddress < UserAddress + Size);
+}
+
+/// <summary>
+/// The memory that one guest shares with us: an immutable table of mapped regions. Every access to guest memory begins with
+/// a translation here. A change makes a new table; the regions that stay are shared, and the last holder unmaps.
+/// </summary>
+public sealed unsafe class GuestMemory
+{
+    /// <summary>How many regions a guest may have (QEMU asks once and wants it never to shrink).</summary>
+    public const int MaxRegions = 509;
+
+    /// <summary>No memory at all.</summary>
+    public static readonly GuestMemory Empty = new([]);
+
+    // By guest address.
+    private readonly Region[] _regions;
+    private int _holders = 1;
+
+    private GuestMemory(Region[] regions) => _regions = regions;
+
+    /// <summary>The regions, by guest address.</summary>
+    public IEnumerable<RegionLayout> Layout => _regions.Select(r => r.Layout);
+
+    /// <summary>How many regions there are.</summary>
+    public int RegionCount => _regions.Length;
+
+    /// <summary>Bytes mapped, in all.</summary>
+    public ulong TotalBytes => _regions.Aggregate(0UL, (sum, r) => sum + r.Layout.Size);
+
+    /// <summary>This table and one region more. This table stays as it was, held by its holders.</summary>
+    /// <returns>The new table, held once; or null and the reason, for a person.</returns>
+    public GuestMemory? TryAdd(RegionLayout layout, FileDescriptor file, out string reason)
+    {
+        if (!layout.IsValid)
+            return Refuse($"{Name(layout)} has no bytes or wraps round", out reason);
+        if (_regions.Length >= MaxRegions)
+            return Refuse($"{Name(layout)} is one more than the {MaxRegions} regions there may be", out reason);
+        foreach (ref readonly var other in _regions.AsSpan())
+            if (layout.Overlaps(other.Layout))
+                return Refuse($"{Name(layout)} overlaps {Name(other.Layout)}", out reason);
+        if (MappedRegion.TryMap(file, layout.FileOffset, layout.Size, out string why) is not { } mapped)
+            return Refuse($"{Name(layout)}: {why}", out reason);
+
+        reason = "";
+        foreach (ref readonly var other in _regions.AsSpan())
+            other.Mapped.Hold();
+        return new GuestMemory([.. _regions.Append(new Region(layout, mapped)).OrderBy(r => r.Layout.GuestAddress)]);
+    }
+
+    /// <summary>This table without the region at these addresses (its file offset is not looked at: QEMU sends 0).</summary>
+    /// <returns>The new table, held once; or null if there is no such region.</returns>
+    public GuestMemory? TryRemove(RegionLayout layout)
+    {
+        int at = Array.FindIndex(_regions, r => r.Layout with { FileOffset = 0 } == layout with { FileOffset = 0 });
+        if (at < 0)
+            return null;
+        Region[] rest = [.. _regions[..at], .. _regions[(at + 1)..]];
+        foreach (ref readonly var region in rest.AsSpan())
+            region.Mapped.Hold();
+        return new GuestMemory(rest);
+    }
+
+    /// <summary>One more holder of this table.</summary>
+    public GuestMemory Hold()
+    {
+        Interlocked.Increment(ref _holders);
+        return this;
+    }
+
+    /// <summary>One holder fewer. After the last, no pointer into this memory may be used.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holders) != 0 || ReferenceEquals(this, Empty))
+            return;
+        foreach (ref readonly var region in _regions.AsSpan())
+            region.Mapped.Release();
+    }
+
+    /// <summary>The host address of <paramref name="guestAddress"/>, and how many bytes follow it in its region.</summary>
+    /// <param name="guestAddress">Any number: it comes from a guest.</param>
+    /// <param name="hint">The index of the region found last; updated.</param>
+    /// <param name="available">Bytes from there to the region's end; 0 if there is no memory.</param>
+    /// <returns>Null if there is no memory at that address.</returns>
+    internal byte* Translate(ulong guestAddress, ref int hint, out ulong available)
+    {
+        var regions = _regions;
+        if ((uint)hint < (uint)regions.Length)
+        {
+            ref readonly var last = ref regions[hint];
+            ulong offset = guestAddress - last.Layout.GuestAddress;
+            if (offset < last.Layout.Size)
+            {
+                available = last.Layout.Size - offset;
+                return last.Start + offset;
+            }
+        }
+        return Search(guestAddress, ref hint, out available);
+    }
+
+    /// <summary>The host address of a range given by the front-end's addresses, all inside one region; null if it is not.</summary>
+    internal byte* TranslateUser(ulong userAddress, ulong length)
+    {
+        foreach (ref readonly var region in _regions.AsSpan())
+        {
+            ulong offset = userAddress - region.Layout.UserAddress;
+            if (offset < region.Layout.Size)
+                return length <= region.Layout.Size - offset ? region.Start + offset : null;
+        }
+        return null;
+    }
+
+    private byte* Search(ulong guestAddress, ref int hint, out ulong available)
+    {
+        int low = 0, high = _regions.Length - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) >>> 1;
+            ref readonly var region = ref _regions[middle];
+            if (guestAddress < region.Layout.GuestAddress)
+                high = middle - 1;
+            else if (guestAddress - region.Layout.GuestAddress >= region.Layout.Size)
+                low = middle + 1;
+            else
+            {
+                ulong offset = guestAddress - region.Layout.GuestAddress;
+                hint = middle;
+                available = region.Layout.Size - offset;
+                return region.Start + offset;
+            }
+        }
+        available = 0;
+        return null;
+    }
+
+    private static string Name(in RegionLayout layout) => $"the memory region at guest address 0x{layout.GuestAddress:x} ({layout.Size} bytes)";
+
+    private static GuestMemory? Refuse(string why, out string reason)
+    {
+        reason = why;
+        return null;
+    }
+
+    private readonly struct Region(RegionLayout layout, MappedRegion mapped)
+    {
+        internal readonly RegionLayout Layout = layout;
+        internal readonly MappedRegion Mapped = mapped;
+        internal readonly byte* Start = mapped.Start;
+    }
+}

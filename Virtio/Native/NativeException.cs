@@ -1,0 +1,23 @@
+using System.Runtime.InteropServices;
+
+namespace InterGuest.Virtio.Native;
+
+/// <summary>A call into the operating system failed.</summary>
+public sealed class NativeException : IOException
+{
+    internal NativeException(string operation, int error)
+        : base($"{operation}: {Marshal.GetPInvokeErrorMessage(error)} (errno {error})")
+    {
+        Operation = operation;
+        Error = error;
+    }
+
+    /// <summary>What was tried, e.g. <c>bind /run/x.sock</c>.</summary>
+    public string Operation { get; }
+
+    /// <summary>The <c>errno</c> value.</summary>
+    public int Error { get; }
+
+    /// <summary>The reason alone, in words, e.g. <c>Permission denied</c>.</summary>
+    public string Reason => Marshal.GetPInvokeErrorMessage(Error);
+}

@@ -1,0 +1,80 @@
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Virtio.VhostUser;
+
+/// <summary>Whether a request was done; if not, why, for a person.</summary>
+/// <param name="Refusal">Null if it was done.</param>
+public readonly record struct Verdict(string? Refusal)
+{
+    /// <summary>It was done.</summary>
+    public static Verdict Done => default;
+
+    /// <summary>It was not done.</summary>
+    public static Verdict Refused(string why) => new(why);
+}
+
+/// <summary>
+/// A device as a front-end sees it: a method for each message. Numbers are checked for their form only; a ring index can be
+/// any number. Descriptors are the method's own to keep or to close.
+/// </summary>
+public interface IBackEnd
+{
+    /// <summary>The virtio features on offer, with bit 30.</summary>
+    ulong GetFeatures();
+
+    /// <summary>The features that the guest accepted.</summary>
+    Verdict SetFeatures(ulong features);
+
+    /// <summary>The protocol features on offer.</summary>
+    ulong GetProtocolFeatures();
+
+    /// <summary>The protocol features that the front-end uses.</summary>
+    Verdict SetProtocolFeatures(ulong features);
+
+    /// <summary>How many queues there may be.</summary>
+    ulong GetQueueNum();
+
+    /// <summary>All the guest's memory anew.</summary>
+    /// <param name="memory">The new memory, held once for the method to keep or release.</param>
+    Verdict SetMemory(GuestMemory memory);
+
+    /// <summary>The guest's memory as it is, not held for the caller.</summary>
+    GuestMemory Memory { get; }
+
+    /// <summary>A ring's size in entries.</summary>
+    Verdict SetVringNum(uint ring, uint size);
+
+    /// <summary>A ring's areas, by the front-end's addresses.</summary>
+    Verdict SetVringAddress(uint ring, RingLayout layout);
+
+    /// <summary>The index that a ring is to begin with.</summary>
+    Verdict SetVringBase(uint ring, uint index);
+
+    /// <summary>Stops a ring: no write to it and no call after the return.</summary>
+    /// <param name="ring">Which.</param>
+    /// <param name="index">Where it stopped.</param>
+    Verdict StopVring(uint ring, out uint index);
+
+    /// <summary>A ring's kick, null if the ring is to be polled; starts the ring.</summary>
+    Verdict SetVringKick(uint ring, EventFd? kick);
+
+    /// <summary>A ring's call, null if the guest polls.</summary>
+    Verdict SetVringCall(uint ring, EventFd? call);
+
+    /// <summary>Where to tell of a ring's fault.</summary>
+    Verdict SetVringError(uint ring, EventFd? error);
+
+    /// <summary>Enables or disables a ring.</summary>
+    Verdict SetVringEnable(uint ring, bool enable);
+
+    /// <summary>The socket to ask the front-end on.</summary>
+    Verdict SetBackendRequests(FileDescriptor socket);
+
+    /// <summary>The device status as the guest wrote it.</summary>
+    Verdict SetStatus(byte status);
+
+    /// <summary>The device status.</summary>
+    byte GetStatus();
+}
