@@ -1,0 +1,119 @@
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using InterGuest.Protos.V1;
+using Status = InterGuest.Protos.V1.Status;
+
+namespace InterGuest.Switch.Control;
+
+/// <summary>The gRPC service: takes requests apart, asks the <see cref="Switchboard"/> on its thread, and builds the answers.</summary>
+public sealed class ControlService(Switchboard board, EventHub hub, SwitchOptions options, TimeProvider time, IHostApplicationLifetime lifetime)
+    : Protos.V1.Control.ControlBase
+{
+    private readonly long _startedAt = time.GetTimestamp();
+
+    /// <inheritdoc/>
+    public override Task<Port> CreatePort(CreatePortRequest request, ServerCallContext context) => board.InvokeAsync(() =>
+    {
+        if (request.Type is not (DeviceType.Unspecified or DeviceType.Net))
+            throw new SwitchException(SwitchError.Invalid, $"type: {(int)request.Type} is not a device type this switch knows; it knows net");
+        var mode = request.Mode == SocketMode.Connect ? Ports.SocketMode.Connect : Ports.SocketMode.Listen;
+        int pairs = request.QueuePairs == 0 ? 1 : (int)Math.Min(request.QueuePairs, int.MaxValue);
+        return board.CreatePort(request.Name, mode, request.SocketPath, pairs).ToProto(null);
+    });
+
+    /// <inheritdoc/>
+    public override Task<Port> GetPort(GetPortRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => Show(board.GetPort(request.Name)));
+
+    /// <inheritdoc/>
+    public override Task<ListPortsResponse> ListPorts(ListPortsRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => new ListPortsResponse { Ports = { board.Ports.Select(Show) } });
+
+    /// <inheritdoc/>
+    public override Task<Empty> DeletePort(DeletePortRequest request, ServerCallContext context) => board.InvokeAsync(() =>
+    {
+        board.DeletePort(request.Name);
+        return new Empty();
+    });
+
+    /// <inheritdoc/>
+    public override Task<Protos.V1.Link> CreateLink(CreateLinkRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => board.CreateLink(request.Name, request.Ports, request.Hold?.ToTimeSpan()).ToProto());
+
+    /// <inheritdoc/>
+    public override Task<Protos.V1.Link> GetLink(GetLinkRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => board.GetLink(request.Name).ToProto());
+
+    /// <inheritdoc/>
+    public override Task<ListLinksResponse> ListLinks(ListLinksRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => new ListLinksResponse { Links = { board.Links.Select(l => l.ToProto()) } });
+
+    /// <inheritdoc/>
+    public override Task<Empty> DeleteLink(DeleteLinkRequest request, ServerCallContext context) => board.InvokeAsync(() =>
+    {
+        board.DeleteLink(request.Name);
+        return new Empty();
+    });
+
+    /// <inheritdoc/>
+    public override Task<Protos.V1.Link> SetLinkUp(SetLinkUpRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => board.SetLinkUp(request.Name, request.Up).ToProto());
+
+    /// <inheritdoc/>
+    public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => board.InvokeAsync(() => new Status
+    {
+        Switch = new SwitchInfo
+        {
+            Version = Product.Version,
+            Pid = Environment.ProcessId,
+            Started = board.Started.ToTimestamp(),
+            Uptime = time.GetElapsedTime(_startedAt).ToDuration(),
+            SocketDirectory = options.SocketDirectory,
+            EventLoops = (uint)options.EventLoops,
+        },
+        Ports = { board.Ports.Select(Show) },
+        Links = { board.Links.Select(l => l.ToProto()) },
+    });
+
+    /// <inheritdoc/>
+    public override async Task Watch(WatchRequest request, IServerStreamWriter<Event> responseStream, ServerCallContext context)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        // Headers first: a watcher knows from them that it misses nothing from now on.
+        var (subscription, current) = await board.InvokeAsync(() => (hub.Subscribe(), request.ReplayCurrent ? Current() : []));
+        try
+        {
+            await context.WriteResponseHeadersAsync([]);
+            foreach (var happened in current)
+                await responseStream.WriteAsync(happened, ending.Token);
+            await foreach (var happened in subscription.Events.ReadAllAsync(ending.Token))
+                await responseStream.WriteAsync(happened, ending.Token);
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the switch is stopping"));
+        }
+        catch (OperationCanceledException)
+        {
+            // The watcher has gone.
+        }
+        finally
+        {
+            await board.InvokeAsync(() =>
+            {
+                hub.Unsubscribe(subscription);
+                return true;
+            });
+        }
+    }
+
+    private Port Show(Ports.Port port) => port.ToProto(board.LinkOf(port));
+
+    private List<Event> Current()
+    {
+        var now = time.GetUtcNow();
+        var ports = board.Ports.Select(p => new SwitchEvent(now, EventKind.Current, $"port {p.Name} is {p.State.ToString().ToLowerInvariant()}", p, null).ToProto(board.LinkOf(p)));
+        var links = board.Links.Select(l => new SwitchEvent(now, EventKind.Current, $"link {l.Name} is {l.State.ToString().ToLowerInvariant()}", null, l).ToProto(null));
+        return [.. ports, .. links];
+    }
+}

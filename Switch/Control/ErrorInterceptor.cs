@@ -1,0 +1,42 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+
+namespace InterGuest.Switch.Control;
+
+/// <summary>Makes gRPC status codes of what went wrong: the one place where they are chosen.</summary>
+public sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) : Interceptor
+{
+    /// <inheritdoc/>
+    public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            return await continuation(request, context);
+        }
+        catch (SwitchException e)
+        {
+            throw new RpcException(new Status(Code(e.Kind), e.Message));
+        }
+        catch (ObjectDisposedException)
+        {
+            throw new RpcException(new Status(StatusCode.Unavailable, "the switch is stopping"));
+        }
+        catch (Exception e) when (e is not RpcException)
+        {
+            LogFault(context.Method, e);
+            throw new RpcException(new Status(StatusCode.Internal, $"the switch failed: {e.Message}. Its log has the details"));
+        }
+    }
+
+    private static StatusCode Code(SwitchError kind) => kind switch
+    {
+        SwitchError.Invalid => StatusCode.InvalidArgument,
+        SwitchError.AlreadyExists => StatusCode.AlreadyExists,
+        SwitchError.NotFound => StatusCode.NotFound,
+        _ => StatusCode.FailedPrecondition,
+    };
+
+    [LoggerMessage(LogLevel.Error, "{Method} failed")]
+    private partial void LogFault(string method, Exception exception);
+}

@@ -1,0 +1,92 @@
+using InterGuest.Switch.DataPath;
+using InterGuest.Switch.Negotiation;
+using InterGuest.Switch.Ports;
+using InterGuest.Virtio.Devices;
+
+namespace InterGuest.Switch.Control;
+
+/// <summary>What a link does.</summary>
+public enum LinkState
+{
+    /// <summary>Frames flow.</summary>
+    Up,
+
+    /// <summary>Its owner set it down.</summary>
+    Down,
+
+    /// <summary>A port does not run.</summary>
+    Waiting,
+}
+
+/// <summary>Joins two ports. Used on the control thread alone.</summary>
+public sealed class Link(string name, Port first, Port second, TimeSpan hold, bool adminUp, EventLoop loop, TimeProvider time)
+{
+    /// <summary>How long frames wait for buffers if the owner does not say.</summary>
+    public static readonly TimeSpan DefaultHold = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The longest time that may be asked for.</summary>
+    public static readonly TimeSpan MaxHold = TimeSpan.FromSeconds(60);
+
+    /// <summary>Its name.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>The ports.</summary>
+    public IReadOnlyList<Port> Ports { get; } = [first, second];
+
+    /// <summary>How long frames wait for buffers.</summary>
+    public TimeSpan Hold { get; } = hold;
+
+    /// <summary>What its owner wants.</summary>
+    public bool AdminUp { get; set; } = adminUp;
+
+    /// <summary>What went from each of <see cref="Ports"/> to the other.</summary>
+    public IReadOnlyList<TrafficCounters> Directions { get; } = [new(), new()];
+
+    /// <summary>The state as last told.</summary>
+    public LinkState State { get; private set; } = LinkState.Waiting;
+
+    /// <summary>Since when.</summary>
+    public DateTimeOffset StateSince { get; private set; } = time.GetUtcNow();
+
+    /// <summary>Why it is not up; empty if it is.</summary>
+    public string Reason { get; private set; } = "";
+
+    /// <summary>The thread that has all rings of both ports.</summary>
+    public EventLoop Loop { get; } = loop;
+
+    /// <summary>The port at the other end.</summary>
+    public Port Peer(Port port) => port == Ports[0] ? Ports[1] : Ports[0];
+
+    /// <summary>Counts what a port sends.</summary>
+    public TrafficCounters CountersFrom(Port port) => Directions[port == Ports[0] ? 0 : 1];
+
+    /// <summary>Looks at both ports again.</summary>
+    /// <returns>Whether the state is another than before.</returns>
+    public bool Update()
+    {
+        string[] idle = [.. Ports.Where(p => p.RunningPairs == 0).Select(p => $"port {p.Name} is {p.State.ToString().ToLowerInvariant()}")];
+        var (state, reason) = !AdminUp ? (LinkState.Down, "set down by its owner")
+            : idle.Length > 0 ? (LinkState.Waiting, string.Join(", ", idle))
+            : (LinkState.Up, "");
+        bool changed = state != State;
+        if (changed)
+            StateSince = time.GetUtcNow();
+        (State, Reason) = (state, reason);
+        return changed;
+    }
+
+    /// <summary>What one end may send and the other refused, with the remedy.</summary>
+    public IEnumerable<string> Warnings()
+    {
+        foreach (var sender in Ports)
+        {
+            var receiver = Peer(sender);
+            if (sender.Accepted is not { } sends || receiver.Accepted is not { } takes)
+                continue;
+            ulong refused = NetOffer.Refused(sends, takes);
+            if (refused != 0)
+                yield return $"{sender.Name} sends what {receiver.Name} refused ({string.Join(", ", Features.NamesOfNet(refused))}): such frames are dropped. "
+                    + $"Turn it off in {sender.Name}'s guest (ethtool -K IF tx off tso off), or restart that guest's VM after 'port remove' and 'port add' of {sender.Name}";
+        }
+    }
+}

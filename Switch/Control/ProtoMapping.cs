@@ -1,0 +1,112 @@
+using Google.Protobuf.WellKnownTypes;
+using InterGuest.Switch.Ports;
+using InterGuest.Virtio.Devices;
+using V1 = InterGuest.Protos.V1;
+
+namespace InterGuest.Switch.Control;
+
+/// <summary>The control plane's things as messages. On the control thread, whose things they are.</summary>
+internal static class ProtoMapping
+{
+    public static V1.Port ToProto(this Port port, Link? link) => new()
+    {
+        Name = port.Name,
+        Type = V1.DeviceType.Net,
+        Mode = port.Spec.Mode == SocketMode.Listen ? V1.SocketMode.Listen : V1.SocketMode.Connect,
+        SocketPath = port.Spec.SocketPath,
+        QueuePairs = (uint)port.Spec.QueuePairs,
+        State = port.State.ToProto(),
+        Fault = port.FaultReason,
+        StateSince = port.StateSince.ToTimestamp(),
+        Link = link?.Name ?? "",
+        RunningQueuePairs = (uint)port.RunningPairs,
+        OfferedFeatures = { Features.NamesOfNet(port.Offered) },
+        AcceptedFeatures = { Features.NamesOfNet(port.Accepted ?? 0) },
+        FrontEnd = port.FrontEnd is var (pid, uid) ? new V1.FrontEnd { Pid = pid, Uid = uid } : null,
+        MappedBytes = port.Memory.TotalBytes,
+        Counters = CountersOf(port),
+    };
+
+    public static V1.Link ToProto(this Link link)
+    {
+        var message = new V1.Link
+        {
+            Name = link.Name,
+            Ports = { link.Ports.Select(p => p.Name) },
+            AdminUp = link.AdminUp,
+            State = link.State switch
+            {
+                LinkState.Up => V1.LinkState.Up,
+                LinkState.Down => V1.LinkState.Down,
+                _ => V1.LinkState.Waiting,
+            },
+            Reason = link.Reason,
+            Hold = link.Hold.ToDuration(),
+            Warnings = { link.Warnings() },
+            StateSince = link.StateSince.ToTimestamp(),
+        };
+        foreach (var from in link.Ports)
+        {
+            var counters = link.CountersFrom(from);
+            message.Directions.Add(new V1.LinkDirection
+            {
+                From = from.Name,
+                To = link.Peer(from).Name,
+                Frames = (ulong)counters.Frames,
+                Bytes = (ulong)counters.Bytes,
+                Drops = { counters.Drops.Select(d => Count(d.Reason, d.Count)) },
+            });
+        }
+        return message;
+    }
+
+    public static V1.Event ToProto(this SwitchEvent happened, Link? linkOfPort)
+    {
+        var message = new V1.Event
+        {
+            Time = happened.Time.ToTimestamp(),
+            Text = happened.Text,
+            Kind = happened.Kind switch
+            {
+                EventKind.Current => V1.EventKind.Current,
+                EventKind.Created => V1.EventKind.Created,
+                EventKind.Changed => V1.EventKind.Changed,
+                _ => V1.EventKind.Deleted,
+            },
+        };
+        bool gone = happened.Kind == EventKind.Deleted;
+        if (happened.Port is { } port)
+            message.Port = gone ? new V1.Port { Name = port.Name } : port.ToProto(linkOfPort);
+        else if (happened.Link is { } link)
+            message.Link = gone ? new V1.Link { Name = link.Name } : link.ToProto();
+        return message;
+    }
+
+    private static V1.PortState ToProto(this PortState state) => state switch
+    {
+        PortState.Listening => V1.PortState.Listening,
+        PortState.Connecting => V1.PortState.Connecting,
+        PortState.Connected => V1.PortState.Connected,
+        PortState.Negotiating => V1.PortState.Negotiating,
+        PortState.Running => V1.PortState.Running,
+        PortState.Stopped => V1.PortState.Stopped,
+        _ => V1.PortState.Faulted,
+    };
+
+    private static V1.PortCounters CountersOf(Port port) => new()
+    {
+        TxFrames = (ulong)port.Counters.Sent.Frames,
+        TxBytes = (ulong)port.Counters.Sent.Bytes,
+        RxFrames = (ulong)port.Counters.Received.Frames,
+        RxBytes = (ulong)port.Counters.Received.Bytes,
+        Drops = { port.Counters.Sent.Drops.Select(d => Count(d.Reason, d.Count)) },
+        Faults = { port.Counters.Faults.Select(f => Count(f.Fault, f.Count)) },
+        Kicks = (ulong)port.Counters.Kicks,
+        Calls = (ulong)port.Counters.Calls,
+        Connections = (ulong)port.Connections,
+        RefusedMessages = (ulong)port.RefusedMessages,
+    };
+
+    private static V1.ReasonCount Count<T>(T reason, long count)
+        where T : struct, System.Enum => new() { Reason = SnakeCase.Of(reason), Count = (ulong)count };
+}

@@ -1,0 +1,23 @@
+using System.Text.Json.Serialization;
+using InterGuest.Switch.Ports;
+
+namespace InterGuest.Switch.Control;
+
+/// <summary>What survives a restart of the switch.</summary>
+internal sealed record StoredState(int Version, IReadOnlyList<StoredPort> Ports, IReadOnlyList<StoredLink> Links)
+{
+    public const int CurrentVersion = 1;
+}
+
+/// <param name="Name">The port's name.</param>
+/// <param name="Mode">Who opens its socket.</param>
+/// <param name="SocketPath">Where.</param>
+/// <param name="QueuePairs">Pairs of virtqueues.</param>
+/// <param name="Offered">Features offered, as a hexadecimal mask: a guest that runs through our restart insists on them.</param>
+internal sealed record StoredPort(string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered);
+
+internal sealed record StoredLink(string Name, IReadOnlyList<string> Ports, bool AdminUp, double HoldMilliseconds);
+
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
+[JsonSerializable(typeof(StoredState))]
+internal sealed partial class StoredStateContext : JsonSerializerContext;

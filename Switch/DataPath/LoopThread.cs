@@ -1,0 +1,125 @@
+using System.Collections.Concurrent;
+using InterGuest.Virtio.Native;
+
+namespace InterGuest.Switch.DataPath;
+
+/// <summary>
+/// A thread that waits for descriptors and takes work from other threads. What it owns is touched by nobody else: others
+/// send it work.
+/// </summary>
+public abstract class LoopThread : IDisposable
+{
+    /// <summary>The token of the wake-up descriptor; others begin at 1.</summary>
+    protected const ulong WakeToken = 0;
+
+    private readonly ConcurrentQueue<Action> _work = new();
+    private readonly EventFd _wake = EventFd.Create();
+    private readonly Thread _thread;
+    private volatile bool _stopping;
+
+    /// <summary>Makes the thread; <see cref="Start"/> starts it.</summary>
+    protected LoopThread(string name)
+    {
+        _thread = new Thread(RunGuarded) { Name = name, IsBackground = true };
+        Poller.Add(_wake.Descriptor, PollInterest.Readable | PollInterest.Edge, WakeToken);
+    }
+
+    /// <summary>Told of an exception in work that nobody waits for: a fault of ours, which must not end the thread.</summary>
+    public Action<Exception>? Failed { get; init; }
+
+    /// <summary>Whether the caller is this thread.</summary>
+    public bool IsCurrent => Thread.CurrentThread == _thread;
+
+    /// <summary>What the thread waits in.</summary>
+    protected Poller Poller { get; } = new();
+
+    /// <summary>Whether the thread should come to its end.</summary>
+    protected bool Stopping => _stopping;
+
+    /// <summary>Starts the thread.</summary>
+    public void Start() => _thread.Start();
+
+    /// <summary>Gives the thread work, and does not wait.</summary>
+    public void Post(Action work)
+    {
+        _work.Enqueue(work);
+        _wake.Signal();
+    }
+
+    /// <summary>Gives the thread work and waits until it is done; does it at once if this is the thread.</summary>
+    public void Invoke(Action work)
+    {
+        if (IsCurrent)
+            work();
+        else
+            InvokeAsync(() => { work(); return true; }).GetAwaiter().GetResult();
+    }
+
+    /// <summary>Gives the thread work; the task ends when it is done, with its exception if there was one.</summary>
+    public Task<T> InvokeAsync<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        ObjectDisposedException.ThrowIf(_stopping, this);
+        Post(() =>
+        {
+            try
+            {
+                done.SetResult(work());
+            }
+#pragma warning disable CA1031 // whoever waits gets it
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                done.SetException(e);
+            }
+        });
+        return done.Task;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Ends the thread, after the work it has been given.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        if (_stopping)
+            return;
+        _stopping = true;
+        _wake.Signal();
+        if (_thread.IsAlive && !IsCurrent)
+            _thread.Join();
+        Poller.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <summary>The thread's life, until <see cref="Stopping"/>.</summary>
+    protected abstract void Run();
+
+    /// <summary>Does the work that others gave.</summary>
+    protected void DoWork()
+    {
+        while (_work.TryDequeue(out var work))
+        {
+            try
+            {
+                work();
+            }
+#pragma warning disable CA1031 // the thread must go on for everybody else
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Failed?.Invoke(e);
+            }
+        }
+    }
+
+    private void RunGuarded()
+    {
+        Run();
+        DoWork();
+    }
+}

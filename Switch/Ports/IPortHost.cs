@@ -1,0 +1,20 @@
+namespace InterGuest.Switch.Ports;
+
+/// <summary>What a port needs of the switch around it. All on the control thread.</summary>
+public interface IPortHost
+{
+    /// <summary>Takes the port's rings out of the data path; after the return nobody touches them.</summary>
+    void Pause(Port port);
+
+    /// <summary>Puts the rings that run back into the data path.</summary>
+    void Resume(Port port);
+
+    /// <summary>Does something in the thread that has the port's rings.</summary>
+    void InLoop(Port port, Action action);
+
+    /// <summary>What the guest at the other end of the port's link accepted; null if there is none, or it has not said.</summary>
+    ulong? PeerAccepted(Port port);
+
+    /// <summary>The port is not as it was: its state, its features, or what it has offered.</summary>
+    void Changed(Port port);
+}

@@ -1,0 +1,125 @@
+using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
+using InterGuest.Virtio.Queues;
+using InterGuest.Virtio.VhostUser;
+
+namespace InterGuest.Switch.Ports;
+
+/// <summary>A virtio network device as one connection's front-end sees it: turns its messages into changes of the port.</summary>
+internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
+{
+    private const ulong Protocol =
+        ProtocolFeatures.Multiqueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.BackendRequests
+        | ProtocolFeatures.ConfigureMemorySlots | ProtocolFeatures.Status;
+
+    private FileDescriptor? _backendRequests;
+    private byte _status;
+
+    public GuestMemory Memory => port.Memory;
+
+    public ulong GetFeatures() => port.Offer();
+
+    public ulong GetProtocolFeatures() => Protocol;
+
+    // Cloud Hypervisor compares the answer with its number of rings, QEMU and DPDK with their number of pairs. Twice the
+    // pairs lets all of them start with what the port has; a ring beyond it is refused by its index.
+    public ulong GetQueueNum() => (ulong)Math.Min(port.Spec.QueuePairs * 2, PortSpec.MaxQueuePairs);
+
+    public byte GetStatus() => _status;
+
+    public Verdict SetFeatures(ulong features)
+    {
+        ulong foreign = features & ~(port.Offered | Features.VhostUserProtocolFeatures);
+        if (foreign != 0)
+            return Verdict.Refused($"the guest accepted what was never offered: {string.Join(", ", Features.NamesOfNet(foreign))}");
+        // The same again while all is well changes nothing; otherwise it is the guest's new beginning.
+        if (port.Accepted != features || port.State != PortState.Running)
+            port.Accept(features);
+        return Verdict.Done;
+    }
+
+    public Verdict SetProtocolFeatures(ulong features) =>
+        (features & ~Protocol) == 0 ? Verdict.Done : Verdict.Refused($"protocol features 0x{features & ~Protocol:x} were not offered");
+
+    public Verdict SetMemory(GuestMemory memory)
+    {
+        port.Remap(memory);
+        return Verdict.Done;
+    }
+
+    public Verdict SetVringNum(uint ring, uint size) =>
+        size is 0 or > SplitQueue.MaxSize || !uint.IsPow2(size)
+            ? Verdict.Refused($"a ring of {size} entries; it must be a power of two up to {SplitQueue.MaxSize}")
+            : OnRing(ring, v => port.Reconfigure(v, () => v.Size = (int)size));
+
+    public Verdict SetVringAddress(uint ring, RingLayout layout) =>
+        OnRing(ring, v => port.Reconfigure(v, () => v.Layout = layout));
+
+    public Verdict SetVringBase(uint ring, uint index) =>
+        index > ushort.MaxValue
+            ? Verdict.Refused($"a ring cannot begin at {index}")
+            : OnRing(ring, v => port.Reconfigure(v, () => v.Base = (ushort)index));
+
+    public Verdict StopVring(uint ring, out uint index)
+    {
+        uint stoppedAt = 0;
+        var verdict = OnRing(ring, v => port.Reconfigure(v, () =>
+        {
+            v.Stop();
+            stoppedAt = v.Base;
+        }));
+        index = stoppedAt;
+        return verdict;
+    }
+
+    public Verdict SetVringKick(uint ring, EventFd? kick) =>
+        OnRing(ring, v => port.Reconfigure(v, () => v.SetKick(kick)), kick);
+
+    public Verdict SetVringCall(uint ring, EventFd? call) => OnRing(
+        ring,
+        v =>
+        {
+            EventFd? before = null;
+            port.InLoop(() => before = v.ExchangeCall(call));
+            before?.Dispose();
+        },
+        call);
+
+    public Verdict SetVringError(uint ring, EventFd? error) => OnRing(ring, v => v.SetError(error), error);
+
+    public Verdict SetVringEnable(uint ring, bool enable) => OnRing(ring, v =>
+    {
+        if (v.Enabled != enable)
+            port.Reconfigure(v, () => v.Enabled = enable);
+    });
+
+    public Verdict SetBackendRequests(FileDescriptor socket)
+    {
+        _backendRequests?.Dispose();
+        _backendRequests = socket;
+        return Verdict.Done;
+    }
+
+    // Told for our information alone: QEMU skips states of the specification's order, and says 0 before it stops the rings.
+    public Verdict SetStatus(byte status)
+    {
+        _status = status;
+        return Verdict.Done;
+    }
+
+    public void Dispose() => _backendRequests?.Dispose();
+
+    private Verdict OnRing(uint ring, Action<Vring> action, EventFd? doorbell = null)
+    {
+        if (port.Ring(ring) is { } vring)
+        {
+            action(vring);
+            return Verdict.Done;
+        }
+        doorbell?.Dispose();
+        return Verdict.Refused(
+            $"it is about ring {ring}, and the port has {port.Spec.QueuePairs * 2} ({port.Spec.QueuePairs} queue pairs): "
+            + $"make the port with --queues {ring / 2 + 1}, or the guest with fewer queues");
+    }
+}

@@ -1,0 +1,239 @@
+using InterGuest.Switch.DataPath;
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Switch.Ports;
+
+/// <summary>
+/// One device of one guest: its life, its memory, its rings. What the front-end says comes in through
+/// <see cref="NetBackEnd"/>, connections through <see cref="PortSocket"/>. Used on the control thread alone.
+/// </summary>
+public sealed class Port : IDisposable
+{
+    private readonly IPortHost _host;
+    private readonly Vring[] _vrings;
+    private readonly PortSocket _socket;
+    private bool _ranBefore;
+
+    /// <summary>Makes the port and opens its socket.</summary>
+    /// <exception cref="SwitchException">The socket cannot be opened.</exception>
+    internal Port(string name, PortSpec spec, ulong offeredBefore, IPortHost host, Reactor reactor, TimeProvider time)
+    {
+        (Name, Spec, Offered, _host) = (name, spec, offeredBefore, host);
+        _vrings = [.. Enumerable.Range(0, spec.QueuePairs * 2).Select(_ => new Vring())];
+        StateSince = time.GetUtcNow();
+        _socket = new PortSocket(this, reactor);
+        Time = time;
+        State = IdleState;
+    }
+
+    /// <summary>Its name.</summary>
+    public string Name { get; }
+
+    /// <summary>What its owner asked for.</summary>
+    public PortSpec Spec { get; }
+
+    /// <summary>Where it is in its life.</summary>
+    public PortState State { get; private set; }
+
+    /// <summary>Since when.</summary>
+    public DateTimeOffset StateSince { get; private set; }
+
+    /// <summary>Why it is faulted; empty if it is not.</summary>
+    public string FaultReason { get; private set; } = "";
+
+    /// <summary>All features ever offered on this port.</summary>
+    public ulong Offered { get; private set; }
+
+    /// <summary>The features that the guest accepted; null: none has said so on this connection.</summary>
+    public ulong? Accepted { get; private set; }
+
+    /// <summary>The guest's memory.</summary>
+    public GuestMemory Memory { get; private set; } = GuestMemory.Empty;
+
+    /// <summary>What its queues did.</summary>
+    public PortCounters Counters { get; } = new();
+
+    /// <summary>Connections that a front-end has made.</summary>
+    public long Connections { get; private set; }
+
+    /// <summary>Messages that were not done.</summary>
+    public long RefusedMessages { get; private set; }
+
+    /// <summary>Process and user of the front-end; null if none is connected.</summary>
+    public (int Pid, uint Uid)? FrontEnd => _socket.FrontEnd;
+
+    /// <summary>Pairs of rings that run.</summary>
+    public int RunningPairs => Enumerable.Range(0, Spec.QueuePairs).Count(i => Receive(i).Runs && Transmit(i).Runs);
+
+    internal TimeProvider Time { get; }
+
+    private PortState IdleState => Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
+
+    /// <summary>The queues that take frames for the guest, those that run.</summary>
+    public IReadOnlyList<QueueEnd> ReceiveEnds => [.. Pairs(Receive).Where(v => v.Runs).Select(v => v.End!)];
+
+    /// <summary>The queues that the guest sends on, and whether each is enabled: a started one must be emptied either way.</summary>
+    public IReadOnlyList<(QueueEnd End, bool Enabled)> TransmitEnds =>
+        [.. Pairs(Transmit).Where(v => v.End != null).Select(v => (v.End!, v.Enabled))];
+
+    /// <summary>Ends the port: closes the socket, lets go of rings and memory. Not while a join uses them.</summary>
+    public void Dispose()
+    {
+        _socket.Dispose();
+        DropGuest();
+    }
+
+    /// <summary>A guest broke the rules of a ring: it stops, the rest of the port goes on.</summary>
+    internal void OnRingFault(QueueEnd end, QueueFault fault)
+    {
+        int ring = Array.FindIndex(_vrings, v => v.End == end);
+        if (ring < 0)
+            return; // stopped meanwhile
+        _vrings[ring].SignalError();
+        Change(() =>
+        {
+            _vrings[ring].Stop();
+            Fault($"ring {ring} ({(ring % 2 == 0 ? "receive" : "transmit")}): {fault}. Reset the device in the guest, or restart the guest");
+        });
+    }
+
+    internal void OnConnected()
+    {
+        Connections++;
+        FaultReason = "";
+        _ranBefore = false;
+        Update();
+    }
+
+    /// <param name="problem">What the front-end did wrong, if it was that which ended the connection.</param>
+    internal void OnDisconnected(string? problem)
+    {
+        Change(() =>
+        {
+            DropGuest();
+            if (problem != null)
+                Fault(problem);
+        });
+    }
+
+    internal void OnRefused(string what)
+    {
+        RefusedMessages++;
+        Fault(what);
+        Update();
+    }
+
+    internal ulong Offer()
+    {
+        ulong offer = Negotiation.NetOffer.For(Spec.QueuePairs, _host.PeerAccepted(this), Offered);
+        if (offer != Offered)
+        {
+            Offered = offer;
+            _host.Changed(this);
+        }
+        return offer;
+    }
+
+    internal Vring? Ring(uint index) => index < _vrings.Length ? _vrings[index] : null;
+
+    internal void Accept(ulong features) => Change(() =>
+    {
+        bool protocol = (features & Virtio.Devices.Features.VhostUserProtocolFeatures) != 0;
+        foreach (var vring in _vrings)
+        {
+            vring.Pause();
+            // Without bit 30 there is no SET_VRING_ENABLE: rings begin enabled.
+            vring.Enabled |= !protocol;
+        }
+        Accepted = features;
+        FaultReason = "";
+        _ranBefore = false;
+    });
+
+    internal void Remap(GuestMemory memory) => Change(() =>
+    {
+        foreach (var vring in _vrings)
+            vring.Pause();
+        Memory.Release();
+        Memory = memory;
+    });
+
+    /// <summary>Changes something about a ring that may be running; it goes on afterwards where it was, if it can.</summary>
+    internal void Reconfigure(Vring vring, Action change) => Change(() =>
+    {
+        vring.Pause();
+        change();
+    });
+
+    internal void InLoop(Action action) => _host.InLoop(this, action);
+
+    /// <summary>Takes the rings out of the data path, does something to them, starts those that can run, puts them back.</summary>
+    private void Change(Action change)
+    {
+        _host.Pause(this);
+        try
+        {
+            change();
+            StartComplete();
+        }
+        finally
+        {
+            Update();
+            _host.Resume(this);
+        }
+    }
+
+    private void StartComplete()
+    {
+        for (int i = 0; i < _vrings.Length; i++)
+        {
+            var vring = _vrings[i];
+            if (vring.End != null || !vring.IsComplete)
+                continue;
+            if (vring.Start(Memory, Accepted ?? 0, Counters) is not { } why)
+                continue;
+            vring.Stop();
+            Fault(Memory.RegionCount > 0 ? $"ring {i}: {why}"
+                : $"ring {i}: the front-end shares no guest memory: start QEMU with shared memory (share=on); 'interguest qemu {Name}' prints the arguments");
+        }
+    }
+
+    private void Fault(string reason) => FaultReason = reason;
+
+    private void Update()
+    {
+        var state = FaultReason != "" ? PortState.Faulted : _socket.FrontEnd == null ? IdleState : GuestState();
+        _ranBefore |= state == PortState.Running;
+        if (state != State)
+        {
+            State = state;
+            StateSince = Time.GetUtcNow();
+        }
+        _host.Changed(this);
+    }
+
+    private PortState GuestState() =>
+        RunningPairs > 0 ? PortState.Running
+        : _ranBefore ? PortState.Stopped
+        : Accepted != null || Memory.RegionCount > 0 ? PortState.Negotiating
+        : PortState.Connected;
+
+    private void DropGuest()
+    {
+        foreach (var vring in _vrings)
+        {
+            vring.Dispose();
+            (vring.Size, vring.Layout, vring.Base, vring.Enabled) = (0, null, 0, false);
+        }
+        Memory.Release();
+        Memory = GuestMemory.Empty;
+        Accepted = null;
+    }
+
+    private Vring Receive(int pair) => _vrings[pair * 2];
+
+    private Vring Transmit(int pair) => _vrings[pair * 2 + 1];
+
+    private IEnumerable<Vring> Pairs(Func<int, Vring> ring) => Enumerable.Range(0, Spec.QueuePairs).Select(ring);
+}

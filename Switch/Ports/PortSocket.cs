@@ -1,0 +1,152 @@
+using InterGuest.Virtio.Native;
+using InterGuest.Virtio.VhostUser;
+
+namespace InterGuest.Switch.Ports;
+
+/// <summary>A port's socket and the one connection it may have. On the control thread.</summary>
+internal sealed class PortSocket : IDisposable
+{
+    /// <summary>Messages per wake-up: the others wait their turn behind other ports.</summary>
+    private const int MessagesPerTurn = 32;
+
+    private const int SocketFileMode = 0x1b0; // rw-rw----
+    private static readonly TimeSpan ReconnectEvery = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How long a front-end may take for the rest of a message it has begun.</summary>
+    private static readonly TimeSpan MessageDeadline = TimeSpan.FromSeconds(5);
+
+    private readonly Port _port;
+    private readonly Reactor _reactor;
+    private readonly FileDescriptor? _listener;
+    private readonly ulong _listenerToken;
+    private Connection? _connection;
+    private IDisposable? _timer;
+    private bool _disposed;
+
+    /// <exception cref="SwitchException">The socket cannot be opened.</exception>
+    public PortSocket(Port port, Reactor reactor)
+    {
+        (_port, _reactor) = (port, reactor);
+        if (port.Spec.Mode == SocketMode.Connect)
+        {
+            _timer = reactor.After(TimeSpan.Zero, Connect);
+            return;
+        }
+        try
+        {
+            _listener = UnixSocket.Listen(port.Spec.SocketPath, SocketFileMode);
+        }
+        catch (NativeException e)
+        {
+            throw SocketErrors.Explain(port.Spec.SocketPath, e);
+        }
+        _listenerToken = reactor.Watch(_listener, Accept);
+    }
+
+    /// <summary>Process and user of the front-end; null if none is connected.</summary>
+    public (int Pid, uint Uid)? FrontEnd => _connection?.Peer;
+
+    public void Dispose()
+    {
+        _disposed = true;
+        _timer?.Dispose();
+        if (_listener != null)
+        {
+            _reactor.Unwatch(_listener, _listenerToken);
+            _listener.Dispose();
+            File.Delete(_port.Spec.SocketPath);
+        }
+        Close();
+    }
+
+    private void Accept()
+    {
+        while (UnixSocket.Accept(_listener!) is { } socket)
+        {
+            // The one before may be gone without our having heard of it yet.
+            if (_connection != null)
+                OnReadable(_connection);
+            if (_connection == null)
+                Open(socket);
+            else
+                socket.Dispose();
+        }
+    }
+
+    private void Connect()
+    {
+        try
+        {
+            Open(UnixSocket.Connect(_port.Spec.SocketPath));
+        }
+        catch (NativeException)
+        {
+            // Not there yet, or not for us: keep trying, as the state says.
+            _timer = _reactor.After(ReconnectEvery, Connect);
+        }
+    }
+
+    private void Open(FileDescriptor socket)
+    {
+        var device = new NetBackEnd(_port);
+        var session = new BackEndSession(new MessageChannel(socket), device)
+        {
+            Refused = (request, why) => _port.OnRefused($"{request}: {why}"),
+        };
+        var connection = new Connection(session, device, UnixSocket.Peer(socket));
+        connection.Token = _reactor.Watch(socket, () => OnReadable(connection));
+        _connection = connection;
+        _port.OnConnected();
+    }
+
+    private void OnReadable(Connection connection)
+    {
+        var state = connection.Session.Process(MessagesPerTurn);
+        if (state != SessionState.Open)
+            End(connection, state == SessionState.Broken ? connection.Session.Problem : null);
+        else if (!connection.Session.Channel.IsPartial)
+            connection.StopDeadline();
+        else
+            connection.Deadline ??= _reactor.After(MessageDeadline, () => End(connection, "the front-end began a message and did not end it"));
+    }
+
+    private void End(Connection connection, string? problem)
+    {
+        if (_connection != connection)
+            return;
+        Close();
+        _port.OnDisconnected(problem);
+        if (_port.Spec.Mode == SocketMode.Connect && !_disposed)
+            _timer = _reactor.After(ReconnectEvery, Connect);
+    }
+
+    private void Close()
+    {
+        if (_connection is not { } connection)
+            return;
+        _connection = null;
+        connection.StopDeadline();
+        _reactor.Unwatch(connection.Session.Channel.Socket, connection.Token);
+        connection.Session.Dispose();
+        connection.Device.Dispose();
+    }
+
+    private sealed class Connection(BackEndSession session, NetBackEnd device, (int, uint) peer)
+    {
+        public BackEndSession Session { get; } = session;
+
+        public NetBackEnd Device { get; } = device;
+
+        public (int Pid, uint Uid) Peer { get; } = peer;
+
+        public ulong Token { get; set; }
+
+        public IDisposable? Deadline { get; set; }
+
+        public void StopDeadline()
+        {
+            Deadline?.Dispose();
+            Deadline = null;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+using InterGuest.Switch;
+
+return await SwitchCommand.Build().Parse(args).InvokeAsync();

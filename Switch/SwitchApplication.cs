@@ -1,0 +1,108 @@
+using System.Net;
+using InterGuest.Switch.Control;
+using InterGuest.Virtio.Native;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace InterGuest.Switch;
+
+/// <summary>Puts the parts together and runs them.</summary>
+internal static partial class SwitchApplication
+{
+    private const UnixFileMode ControlMode =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+
+    /// <exception cref="SwitchException">It cannot start.</exception>
+    public static async Task RunAsync(SwitchOptions options, CancellationToken cancel)
+    {
+        PrepareControlSocket(options);
+        var app = Build(options);
+        await using (app)
+        {
+            await StartAsync(app, options, cancel);
+            var logger = app.Services.GetRequiredService<ILogger<SwitchHost>>();
+            LogReady(logger, Product.Version, string.Join(" and ", Endpoints(options)));
+            await app.WaitForShutdownAsync(cancel);
+        }
+    }
+
+    private static WebApplication Build(SwitchOptions options)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders().AddSimpleConsole(c =>
+        {
+            c.SingleLine = true;
+            c.TimestampFormat = "HH:mm:ss.fff ";
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning);
+        builder.WebHost.ConfigureKestrel(k => Listen(k, options));
+        builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton<EventHub>();
+        builder.Services.AddSingleton(new StateStore(options.StateDirectory));
+        builder.Services.AddSingleton(s => new Switchboard(
+            options, s.GetRequiredService<TimeProvider>(), e => LogFault(s.GetRequiredService<ILogger<Switchboard>>(), e)));
+        builder.Services.AddHostedService<SwitchHost>();
+        builder.Services.AddSingleton<ControlService>();
+        builder.Services.AddGrpc(g => g.Interceptors.Add<ErrorInterceptor>());
+        var app = builder.Build();
+        app.MapGrpcService<ControlService>();
+        return app;
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, SwitchOptions options)
+    {
+        if (options.ControlSocket is { } socket)
+            kestrel.ListenUnixSocket(socket, o => o.Protocols = HttpProtocols.Http2);
+        if (options.ControlTcp is { } tcp)
+        {
+            if (IPAddress.TryParse(tcp.Host.Trim('[', ']'), out var address))
+                kestrel.Listen(address, tcp.Port, o => o.Protocols = HttpProtocols.Http2);
+            else
+                kestrel.ListenLocalhost(tcp.Port, o => o.Protocols = HttpProtocols.Http2);
+        }
+    }
+
+    private static async Task StartAsync(WebApplication app, SwitchOptions options, CancellationToken cancel)
+    {
+        try
+        {
+            await app.StartAsync(cancel);
+        }
+        catch (IOException e)
+        {
+            throw new SwitchException(SwitchError.Precondition, $"the control plane cannot listen on {string.Join(" and ", Endpoints(options))}: {e.Message}");
+        }
+        if (options.ControlSocket is { } socket)
+            File.SetUnixFileMode(socket, ControlMode);
+    }
+
+    /// <summary>Makes the socket's directory, and takes away what a switch that was killed left there.</summary>
+    private static void PrepareControlSocket(SwitchOptions options)
+    {
+        if (options.ControlSocket is not { } socket)
+            return;
+        string directory = Path.GetDirectoryName(socket)!;
+        try
+        {
+            Directory.CreateDirectory(directory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SwitchException(SwitchError.Precondition, $"the directory {directory} of the control socket cannot be made: {e.Message} Give another place with --control unix:PATH");
+        }
+        if (!UnixSocket.RemoveStale(socket))
+            throw new SwitchException(SwitchError.Precondition, $"the control socket {socket} is in use: a switch runs already, or the file is something else. Give another place with --control unix:PATH");
+    }
+
+    private static IEnumerable<string> Endpoints(SwitchOptions options)
+    {
+        if (options.ControlSocket is { } socket)
+            yield return $"unix:{socket}";
+        if (options.ControlTcp is { } tcp)
+            yield return tcp.ToString().TrimEnd('/');
+    }
+
+    [LoggerMessage(LogLevel.Information, "interguest-switch {Version} is ready; control plane on {Endpoints}")]
+    private static partial void LogReady(ILogger logger, string version, string endpoints);
+
+    [LoggerMessage(LogLevel.Error, "a fault of the switch itself")]
+    private static partial void LogFault(ILogger logger, Exception exception);
+}

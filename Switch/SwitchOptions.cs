@@ -1,0 +1,20 @@
+namespace InterGuest.Switch;
+
+/// <summary>How the daemon was told to run.</summary>
+public sealed record SwitchOptions
+{
+    /// <summary>The Unix socket of the control plane; null: none.</summary>
+    public string? ControlSocket { get; init; }
+
+    /// <summary>Where the control plane listens on TCP; null: nowhere.</summary>
+    public Uri? ControlTcp { get; init; }
+
+    /// <summary>Where ports' sockets go that are not given a path.</summary>
+    public required string SocketDirectory { get; init; }
+
+    /// <summary>Where ports and links are stored.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>Threads that move frames.</summary>
+    public int EventLoops { get; init; } = Math.Max(1, Environment.ProcessorCount);
+}
