@@ -1,6 +1,5 @@
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
-using InterGuest.Virtio.Queues;
 using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Testing;
