@@ -29,7 +29,7 @@ public class ContextPropagationOptions(bool propagateDeadline = true, bool propa
     public bool IsPropagateCancellation { get; } = propagateCancellation;
 }
 
-/// <summary>A server call's context, to be handed on to calls made in its course. Grpc.Net.Client makes no use of it.</summary>
+/// <summary>A server call's context, for calls made in its course. Grpc.Net.Client makes no use of it.</summary>
 public abstract class ContextPropagationToken
 {
     internal ContextPropagationToken()

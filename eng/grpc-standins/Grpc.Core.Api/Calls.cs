@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Grpc.Core;
 
-/// <summary>What the four kinds of call objects share: the implementation's callbacks and the state they are given.</summary>
+/// <summary>What the four kinds of call objects share: the implementation's callbacks and their state.</summary>
 internal readonly struct CallControl(
     Func<object, Task<Metadata>> headers,
     Func<object, Status> status,

@@ -96,7 +96,7 @@ public sealed class Metadata : IList<Metadata.Entry>
         private readonly string? _text;
         private readonly byte[]? _bytes;
 
-        /// <summary>A binary entry: the key must end in <see cref="BinaryHeaderSuffix"/>; the bytes are copied.</summary>
+        /// <summary>A binary entry: its key ends in <see cref="BinaryHeaderSuffix"/>; the bytes are copied.</summary>
         public Entry(string key, byte[] valueBytes)
         {
             ArgumentNullException.ThrowIfNull(valueBytes);

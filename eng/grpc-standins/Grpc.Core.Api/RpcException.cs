@@ -1,6 +1,6 @@
 namespace Grpc.Core;
 
-/// <summary>A call that ended with another status than OK; thrown by a server's method, it becomes the call's status.</summary>
+/// <summary>A call that ended with another status than OK; thrown by a server's method, it sets that status.</summary>
 public class RpcException : Exception
 {
     public RpcException(Status status)

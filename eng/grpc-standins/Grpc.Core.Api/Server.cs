@@ -35,7 +35,7 @@ public class BindServiceMethodAttribute(Type bindType, string bindMethodName) : 
     public string BindMethodName { get; } = bindMethodName;
 }
 
-/// <summary>What a generated bind method reports a service's methods to. An implementation overrides all of it.</summary>
+/// <summary>What a generated bind method reports a service's methods to. To be overridden wholly.</summary>
 public class ServiceBinderBase
 {
     public virtual void AddMethod<TRequest, TResponse>(

@@ -5,7 +5,7 @@ namespace Grpc.Core;
 /// <summary>Streams for await foreach.</summary>
 public static class AsyncStreamReaderExtensions
 {
-    /// <summary>The stream's messages; cancelling stops the reading by <see cref="RpcException"/>, as for MoveNext.</summary>
+    /// <summary>The stream's messages; cancelling and errors show as in MoveNext.</summary>
     public static IAsyncEnumerable<T> ReadAllAsync<T>(
         this IAsyncStreamReader<T> streamReader, CancellationToken cancellationToken = default)
     {
