@@ -22,7 +22,8 @@ internal static class ProtoMapping
         RunningQueuePairs = (uint)port.RunningPairs,
         OfferedFeatures = { Features.NamesOfNet(port.Offered) },
         AcceptedFeatures = { Features.NamesOfNet(port.Accepted ?? 0) },
-        FrontEnd = port.FrontEnd is var (pid, uid) ? new V1.FrontEnd { Pid = pid, Uid = uid } : null,
+        FrontEnd = ToProto(port.FrontEnd),
+        WaitingFrontEnd = ToProto(port.WaitingFrontEnd),
         MappedBytes = port.Memory.TotalBytes,
         Counters = CountersOf(port),
     };
@@ -92,6 +93,9 @@ internal static class ProtoMapping
         PortState.Stopped => V1.PortState.Stopped,
         _ => V1.PortState.Faulted,
     };
+
+    private static V1.FrontEnd? ToProto((int Pid, uint Uid)? frontEnd) =>
+        frontEnd is var (pid, uid) ? new V1.FrontEnd { Pid = pid, Uid = uid } : null;
 
     private static V1.PortCounters CountersOf(Port port) => new()
     {

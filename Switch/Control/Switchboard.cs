@@ -71,7 +71,7 @@ public sealed class Switchboard : IPortHost, IDisposable
             throw new SwitchException(SwitchError.Invalid, $"queue_pairs: {queuePairs} is not between 1 and {PortSpec.MaxQueuePairs}");
         if (_ports.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"port {name} exists already. Choose another name, or remove it first: interguest port remove {name}");
-        string path = SocketPath(name, mode, socketPath);
+        string path = SocketPath(name, socketPath);
         var port = new Port(name, new PortSpec(mode, path, queuePairs), offeredBefore, this, _reactor, _time);
         _ports.Add(name, port);
         _wiring.Add(port);
@@ -182,6 +182,8 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     ulong? IPortHost.PeerAccepted(Port port) => _wiring.LinkOf(port)?.Peer(port).Accepted;
 
+    void IPortHost.Notice(Port port, string what) => Tell(EventKind.Changed, $"port {port.Name}: {what}", port, null);
+
     void IPortHost.Changed(Port port)
     {
         if (_closing || !_told.TryGetValue(port, out var told))
@@ -217,7 +219,7 @@ public sealed class Switchboard : IPortHost, IDisposable
             : port;
     }
 
-    private string SocketPath(string name, SocketMode mode, string socketPath)
+    private string SocketPath(string name, string socketPath)
     {
         string path = socketPath == "" ? Path.Combine(_options.SocketDirectory, name + ".sock") : socketPath;
         if (!Path.IsPathFullyQualified(path))
@@ -225,11 +227,24 @@ public sealed class Switchboard : IPortHost, IDisposable
         if (!UnixSocket.Fits(path))
             throw new SwitchException(
                 SwitchError.Invalid, $"socket_path: {path} is longer than the {UnixSocket.MaxPathBytes} bytes that a socket's path may have. Choose a shorter one");
-        if (socketPath == "" && mode == SocketMode.Listen)
-            Directory.CreateDirectory(_options.SocketDirectory);
+        if (socketPath == "")
+            MakeSocketDirectory();
         if (_ports.Values.FirstOrDefault(p => p.Spec.SocketPath == path) is { } other)
             throw new SwitchException(SwitchError.Precondition, $"socket {path} is in use by port {other.Name}. Choose another path");
         return path;
+    }
+
+    private void MakeSocketDirectory()
+    {
+        try
+        {
+            Directory.CreateDirectory(_options.SocketDirectory);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SwitchException(
+                SwitchError.Precondition, $"the socket directory {_options.SocketDirectory} cannot be made: {e.Message} Give the port a path with --socket, or the switch another directory with --socket-dir");
+        }
     }
 
     private static string Describe(Link link) => link.Reason == "" ? "up" : $"{link.State.ToString().ToLowerInvariant()} ({link.Reason})";

@@ -15,6 +15,9 @@ public interface IPortHost
     /// <summary>What the guest at the other end of the port's link accepted; null if there is none, or it has not said.</summary>
     ulong? PeerAccepted(Port port);
 
+    /// <summary>Something about the port that its owner should hear of, though its state is what it was.</summary>
+    void Notice(Port port, string what);
+
     /// <summary>The port is not as it was: its state, its features, or what it has offered.</summary>
     void Changed(Port port);
 }

@@ -63,6 +63,9 @@ public sealed class Port : IDisposable
     /// <summary>Process and user of the front-end; null if none is connected.</summary>
     public (int Pid, uint Uid)? FrontEnd => _socket.FrontEnd;
 
+    /// <summary>Process and user of a front-end that waits until the first is gone; null if none does.</summary>
+    public (int Pid, uint Uid)? WaitingFrontEnd => _socket.WaitingFrontEnd;
+
     /// <summary>Pairs of rings that run.</summary>
     public int RunningPairs => Enumerable.Range(0, Spec.QueuePairs).Count(i => Receive(i).Runs && Transmit(i).Runs);
 
@@ -105,6 +108,9 @@ public sealed class Port : IDisposable
         _ranBefore = false;
         Update();
     }
+
+    internal void OnSecondFrontEnd() => _host.Notice(
+        this, $"process {WaitingFrontEnd?.Pid} waits for it: process {FrontEnd?.Pid} is connected already, and a port serves one front-end at a time");
 
     /// <param name="problem">What the front-end did wrong, if it was that which ended the connection.</param>
     internal void OnDisconnected(string? problem)

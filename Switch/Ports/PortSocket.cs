@@ -18,8 +18,9 @@ internal sealed class PortSocket : IDisposable
     private readonly Port _port;
     private readonly Reactor _reactor;
     private readonly FileDescriptor? _listener;
-    private readonly ulong _listenerToken;
+    private ulong _listenerToken;
     private Connection? _connection;
+    private FileDescriptor? _waiting;
     private IDisposable? _timer;
     private bool _disposed;
 
@@ -46,6 +47,9 @@ internal sealed class PortSocket : IDisposable
     /// <summary>Process and user of the front-end; null if none is connected.</summary>
     public (int Pid, uint Uid)? FrontEnd => _connection?.Peer;
 
+    /// <summary>Process and user of one that waits for the port to be free; null if none does.</summary>
+    public (int Pid, uint Uid)? WaitingFrontEnd => _waiting == null ? null : UnixSocket.Peer(_waiting);
+
     public void Dispose()
     {
         _disposed = true;
@@ -54,6 +58,7 @@ internal sealed class PortSocket : IDisposable
         {
             _reactor.Unwatch(_listener, _listenerToken);
             _listener.Dispose();
+            _waiting?.Dispose();
             File.Delete(_port.Spec.SocketPath);
         }
         Close();
@@ -61,16 +66,30 @@ internal sealed class PortSocket : IDisposable
 
     private void Accept()
     {
-        while (UnixSocket.Accept(_listener!) is { } socket)
+        if (UnixSocket.Accept(_listener!) is not { } socket)
+            return;
+        // The one before may be gone without our having heard of it yet.
+        if (_connection is { } before)
+            OnReadable(before);
+        if (_connection == null)
         {
-            // The one before may be gone without our having heard of it yet.
-            if (_connection != null)
-                OnReadable(_connection);
-            if (_connection == null)
-                Open(socket);
-            else
-                socket.Dispose();
+            Open(socket);
+            return;
         }
+        // A second front-end waits until the first is gone, unanswered: one that is sent away comes back at once, without
+        // end (QEMU with reconnect=). More of them wait behind it, in the listening socket.
+        _waiting = socket;
+        _reactor.Unwatch(_listener!, _listenerToken);
+        _port.OnSecondFrontEnd();
+    }
+
+    private void AdmitWaiting()
+    {
+        if (_waiting is not { } socket)
+            return;
+        _waiting = null;
+        _listenerToken = _reactor.Watch(_listener!, Accept);
+        Open(socket);
     }
 
     private void Connect()
@@ -116,6 +135,7 @@ internal sealed class PortSocket : IDisposable
             return;
         Close();
         _port.OnDisconnected(problem);
+        AdmitWaiting();
         if (_port.Spec.Mode == SocketMode.Connect && !_disposed)
             _timer = _reactor.After(ReconnectEvery, Connect);
     }

@@ -46,9 +46,14 @@ public sealed unsafe class GuestMemory
     public ulong TotalBytes => _regions.Aggregate(0UL, (sum, r) => sum + r.Layout.Size);
 
     /// <summary>This table and one region more. This table stays as it was, held by its holders.</summary>
-    /// <returns>The new table, held once; or null and the reason, for a person.</returns>
+    /// <returns>The new table, held once, or this one if it has the region already; or null and the reason, for a person.</returns>
     public GuestMemory? TryAdd(RegionLayout layout, FileDescriptor file, out string reason)
     {
+        if (IndexOf(layout) >= 0)
+        {
+            reason = "";
+            return Hold();
+        }
         if (!layout.IsValid)
             return Refuse($"{Name(layout)} has no bytes or wraps round", out reason);
         if (_regions.Length >= MaxRegions)
@@ -69,7 +74,7 @@ public sealed unsafe class GuestMemory
     /// <returns>The new table, held once; or null if there is no such region.</returns>
     public GuestMemory? TryRemove(RegionLayout layout)
     {
-        int at = Array.FindIndex(_regions, r => r.Layout with { FileOffset = 0 } == layout with { FileOffset = 0 });
+        int at = IndexOf(layout);
         if (at < 0)
             return null;
         Region[] rest = [.. _regions[..at], .. _regions[(at + 1)..]];
@@ -126,6 +131,9 @@ public sealed unsafe class GuestMemory
         }
         return null;
     }
+
+    private int IndexOf(RegionLayout layout) =>
+        Array.FindIndex(_regions, r => r.Layout with { FileOffset = 0 } == layout with { FileOffset = 0 });
 
     private byte* Search(ulong guestAddress, ref int hint, out ulong available)
     {

@@ -131,14 +131,19 @@ public sealed class BackEndSession(MessageChannel channel, IBackEnd device) : ID
     {
         using var file = channel.TakeFd();
         var memory = device.Memory.TryAdd(MessageLayout.Region(channel.Body, MessageLayout.TableHeadBytes), file, out string why);
-        return memory == null ? Verdict.Refused(why) : device.SetMemory(memory);
+        if (memory == null)
+            return Verdict.Refused(why);
+        if (memory != device.Memory)
+            return device.SetMemory(memory);
+        memory.Release();
+        return Verdict.Done;
     }
 
-    private Verdict RemoveRegion()
-    {
-        var memory = device.Memory.TryRemove(MessageLayout.Region(channel.Body, MessageLayout.TableHeadBytes));
-        return memory == null ? Verdict.Refused("there is no such memory region") : device.SetMemory(memory);
-    }
+    // QEMU before 10 adds and removes each region once per queue pair: what is so already is done.
+    private Verdict RemoveRegion() =>
+        device.Memory.TryRemove(MessageLayout.Region(channel.Body, MessageLayout.TableHeadBytes)) is { } memory
+            ? device.SetMemory(memory)
+            : Verdict.Done;
 
     private Verdict SetDoorbell(Func<uint, EventFd?, Verdict> set)
     {

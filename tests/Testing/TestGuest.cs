@@ -1,5 +1,6 @@
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
 using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Testing;
@@ -66,7 +67,23 @@ public sealed class TestGuest : IDisposable
     /// <summary>Connects to a port and agrees on protocol features.</summary>
     public void Connect(string socket)
     {
-        FrontEnd = FrontEnd.Connect(socket, Patience);
+        Attach(FrontEnd.Connect(socket, Patience));
+        Agree();
+    }
+
+    /// <summary>Speaks over a socket that a back-end has connected to, and agrees on protocol features.</summary>
+    public void Adopt(FileDescriptor socket)
+    {
+        Attach(FrontEnd.Over(socket, Patience));
+        Agree();
+    }
+
+    /// <summary>Takes a connection over, and says nothing yet.</summary>
+    public void Attach(FrontEnd frontEnd) => FrontEnd = frontEnd;
+
+    /// <summary>Agrees on protocol features.</summary>
+    public void Agree()
+    {
         Offered = FrontEnd.Get(RequestCode.GetFeatures);
         FrontEnd.Set(RequestCode.SetProtocolFeatures, FrontEnd.Get(RequestCode.GetProtocolFeatures) & Protocol);
         FrontEnd.Do(RequestCode.SetOwner, []);

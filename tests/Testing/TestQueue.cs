@@ -39,6 +39,9 @@ public sealed class TestQueue : IDisposable
     /// <summary>Rung by the device.</summary>
     public EventFd Call { get; } = EventFd.Create();
 
+    /// <summary>Whether the device has given something back that was not taken yet. Asks for a call, too.</summary>
+    public bool HasUsed => Driver.EnableCalls();
+
     /// <summary>Offers new receive buffers.</summary>
     public void PostBuffers(int count, uint bytes)
     {

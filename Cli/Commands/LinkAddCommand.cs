@@ -1,0 +1,45 @@
+using System.CommandLine;
+using Google.Protobuf.WellKnownTypes;
+using InterGuest.Cli.Output;
+using InterGuest.Protos.V1;
+
+namespace InterGuest.Cli.Commands;
+
+/// <summary>`interguest link add`.</summary>
+internal static class LinkAddCommand
+{
+    public static CliCommand Create(CliContext context)
+    {
+        var name = new Argument<string>("NAME") { Description = "The link's name, as a port's." };
+        Argument<string> first =
+            NameCompletion.OfPort(new("PORT-A") { Description = "A port without a link." }, context);
+        Argument<string> second = NameCompletion.OfPort(new("PORT-B") { Description = "Another one." }, context);
+        Option<Duration?> hold = Hold();
+        var command = new CliCommand("add", "Join two ports, which may be in use by running guests.")
+        {
+            Examples =
+            [
+                "interguest link add lan a b",
+                "interguest link add fast a b --hold 0    # never wait for a receiver",
+                "interguest link add safe a b --hold 2s   # wait longer than usual",
+            ],
+        };
+        command.Add(name);
+        command.Add(first);
+        command.Add(second);
+        command.Add(hold);
+        command.OnSwitch(context, async (result, client, cancellation) =>
+        {
+            var request = new CreateLinkRequest { Name = result.GetRequiredValue(name), Hold = result.GetValue(hold) };
+            request.Ports.Add([result.GetRequiredValue(first), result.GetRequiredValue(second)]);
+            Link link = await client.CallAsync((c, o) => c.CreateLinkAsync(request, o), cancellation);
+            Answer.Write(context, result, link, l => LinkDetails.WriteOutcome(context, l));
+        });
+        return command;
+    }
+
+    private static Option<Duration?> Hold() => ParsedOption.Create("--hold", "DURATION",
+        "How long frames wait for a receiver without free buffers before they are dropped: 500ms, 2s, 0. "
+        + "Default: the switch's, 500ms.",
+        DurationText.Parse, "a duration: write 500ms, 2s or 0");
+}

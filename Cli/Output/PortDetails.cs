@@ -1,0 +1,44 @@
+using InterGuest.Protos.V1;
+using Spectre.Console;
+
+namespace InterGuest.Cli.Output;
+
+/// <summary>The answer to `port show`.</summary>
+internal static class PortDetails
+{
+    public static void Write(CliContext context, Port port)
+    {
+        var lines = new KeyValues();
+        (string state, Style style) = Words.Of(port.State);
+        lines.Add("Name", port.Name);
+        lines.Add("Type", Words.Of(port.Type));
+        lines.Add("State", $"{state}{Details.Since(port.StateSince, context)}", style);
+        lines.Add("Fault", port.Fault, Words.Failure);
+        lines.Add("Link", Words.OrDash(port.Link));
+        lines.Add("Socket", port.SocketPath);
+        lines.Add("Mode", Words.Of(port.Mode));
+        lines.Add("Queue pairs", $"{port.RunningQueuePairs} running of {port.QueuePairs}");
+        lines.Add("Front-end", port.FrontEnd is { } peer ? $"process {peer.Pid}, user {peer.Uid}" : "none");
+        lines.Add("Guest memory", port.MappedBytes > 0 ? $"{Units.Memory(port.MappedBytes)} mapped" : "none mapped");
+        AddCounters(lines, port.Counters ?? new PortCounters());
+        lines.Add("Features", Features(port).DefaultIfEmpty("none offered yet"));
+        lines.WriteTo(context.Screen);
+    }
+
+    private static void AddCounters(KeyValues lines, PortCounters counters)
+    {
+        lines.Add("From guest", Details.Traffic(counters.TxFrames, counters.TxBytes));
+        lines.Add("To guest", Details.Traffic(counters.RxFrames, counters.RxBytes));
+        lines.Add("Drops", Details.Reasons(counters.Drops), counters.Drops.Count > 0 ? Words.Warning : null);
+        lines.Add("Faults", Details.Reasons(counters.Faults), counters.Faults.Count > 0 ? Words.Failure : null);
+        lines.Add("Notifications",
+            $"{Units.Number(counters.Kicks)} from the guest, {Units.Number(counters.Calls)} to it");
+        lines.Add("Connections",
+            $"{Units.Number(counters.Connections)}, {Units.Number(counters.RefusedMessages)} messages refused");
+    }
+
+    // Those accepted first; the names say the rest.
+    private static IEnumerable<string> Features(Port port) =>
+        port.AcceptedFeatures.Select(name => $"{name} accepted")
+            .Concat(port.OfferedFeatures.Except(port.AcceptedFeatures).Select(name => $"{name} offered only"));
+}

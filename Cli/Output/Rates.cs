@@ -1,0 +1,55 @@
+using Google.Protobuf.WellKnownTypes;
+using InterGuest.Protos.V1;
+using SwitchStatus = InterGuest.Protos.V1.Status;
+
+namespace InterGuest.Cli.Output;
+
+/// <summary>
+/// What flowed between two pictures of the switch: differences of counters over the difference of its own clock. All
+/// are null when that cannot be said: one picture only, a switch that was restarted, a port or link that is new.
+/// </summary>
+internal sealed class Rates
+{
+    private readonly SwitchStatus? _before;
+    private readonly double _seconds;
+
+    public Rates(SwitchStatus? before, SwitchStatus after)
+    {
+        TimeSpan elapsed = Units.Span(after.Switch?.Uptime) - Units.Span(before?.Switch?.Uptime);
+        bool same = before?.Switch is { } then && after.Switch is { } now
+            && Started(then) == Started(now) && then.Pid == now.Pid;
+        if (same && elapsed > TimeSpan.Zero)
+            (_before, _seconds) = (before, elapsed.TotalSeconds);
+    }
+
+    public double? SentBits(Port port) => Port(port, counters => counters.TxBytes) * 8;
+
+    public double? ReceivedBits(Port port) => Port(port, counters => counters.RxBytes) * 8;
+
+    public double? Bits(Link link, LinkDirection direction) =>
+        Direction(link, direction, counters => counters.Bytes) * 8;
+
+    public double? Frames(Link link, LinkDirection direction) =>
+        Direction(link, direction, counters => counters.Frames);
+
+    private static Timestamp Started(SwitchInfo info) => info.Started ?? new Timestamp();
+
+    private double? Port(Port now, Func<PortCounters, ulong> counter)
+    {
+        Port? then = _before?.Ports.FirstOrDefault(port => port.Name == now.Name);
+        return Rate(then?.Counters, now.Counters, counter);
+    }
+
+    private double? Direction(Link now, LinkDirection direction, Func<LinkDirection, ulong> counter)
+    {
+        Link? then = _before?.Links.FirstOrDefault(link => link.Name == now.Name);
+        LinkDirection? before =
+            then?.Directions.FirstOrDefault(other => other.From == direction.From && other.To == direction.To);
+        return Rate(before, direction, counter);
+    }
+
+    // Counters only grow: one that did not belongs to a new thing of an old name.
+    private double? Rate<T>(T? then, T? now, Func<T, ulong> counter)
+        where T : class =>
+        then is null || now is null || counter(now) < counter(then) ? null : (counter(now) - counter(then)) / _seconds;
+}

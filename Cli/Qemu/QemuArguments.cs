@@ -1,0 +1,55 @@
+using InterGuest.Protos.V1;
+
+namespace InterGuest.Cli.Qemu;
+
+/// <summary>The arguments that attach a guest to a port: a pure function of the port and the QEMU.</summary>
+internal static class QemuArguments
+{
+    private const string MemoryId = "interguest-mem";
+
+    private static readonly Version ReconnectInMilliseconds = new(9, 2);
+    private static readonly Version MsixWithoutKvm = new(10, 0);
+
+    public static IReadOnlyList<QemuOption> Build(Port port, QemuSettings settings)
+    {
+        string id = QemuText.Id(port.Name);
+        string path = QemuText.Escape(port.SocketPath);
+        string mac = QemuText.Mac(port.Name);
+        return
+        [
+            new("-accel", settings.Kvm ? "kvm" : "tcg"),
+            new("-m", settings.Memory),
+            // The switch maps the guest's memory, so it must be a file descriptor that both can have.
+            new("-object", $"memory-backend-memfd,id={MemoryId},size={settings.Memory},share=on"),
+            new("-machine", $"memory-backend={MemoryId}"),
+            new("-chardev", $"socket,id={id}-char,path={path}{Connection(port, settings.Version)}"),
+            new("-netdev", $"vhost-user,id={id}-net,chardev={id}-char{Queues(port)}"),
+            new("-device", $"virtio-net-pci,netdev={id}-net,mac={mac}{Vectors(port, settings)},romfile="),
+        ];
+    }
+
+    /// <summary>
+    /// QEMU before 10 uses interrupt routes that only KVM makes, and crashes, when a vhost-user-net device has MSI-X
+    /// under software emulation.
+    /// </summary>
+    public static bool NeedsNoVectors(QemuSettings settings) => !settings.Kvm && settings.Version < MsixWithoutKvm;
+
+    // Who connects tries again, so that a restart of the other side is survived.
+    private static string Connection(Port port, Version version) => port.Mode switch
+    {
+        SocketMode.Connect => ",server=on",
+        _ when version >= ReconnectInMilliseconds => ",reconnect-ms=1000",
+        _ => ",reconnect=1",
+    };
+
+    private static string Queues(Port port) => port.QueuePairs > 1 ? $",queues={port.QueuePairs}" : "";
+
+    private static string Vectors(Port port, QemuSettings settings)
+    {
+        string multiqueue = port.QueuePairs > 1 ? ",mq=on" : "";
+        if (NeedsNoVectors(settings))
+            return $"{multiqueue},vectors=0";
+        // One for each queue, one for the control queue, one for changes of configuration.
+        return port.QueuePairs > 1 ? $"{multiqueue},vectors={(2UL * port.QueuePairs) + 2}" : "";
+    }
+}

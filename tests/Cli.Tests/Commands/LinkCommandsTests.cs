@@ -1,0 +1,117 @@
+using Google.Protobuf.WellKnownTypes;
+using InterGuest.Cli.Tests.Fakes;
+using InterGuest.Protos.V1;
+
+namespace InterGuest.Cli.Tests.Commands;
+
+public class LinkCommandsTests : SwitchTest
+{
+    [Fact]
+    public async Task AddSaysHowTheLinkIsAndWarns()
+    {
+        CliRun run = Cli();
+        Assert.Equal(0, await run.RunAsync("link", "add", "lan", "a", "b"));
+        Assert.Equal("link lan is waiting: port b: no guest\n", run.Out.ToString());
+        Assert.Equal("interguest: warning: a sends checksums for b to fill in\n", run.Error.ToString());
+        Assert.Equal(
+            new CreateLinkRequest { Name = "lan", Ports = { "a", "b" } }, Control.OnlyRequest<CreateLinkRequest>());
+    }
+
+    [Theory]
+    [InlineData("500ms", 0, 500_000_000)]
+    [InlineData("2s", 2, 0)]
+    [InlineData("0", 0, 0)]
+    [InlineData("0s", 0, 0)]
+    [InlineData("1.5s", 1, 500_000_000)]
+    [InlineData("250us", 0, 250_000)]
+    [InlineData("3600s", 3600, 0)] // too long, but that is the switch's to say
+    public async Task HoldIsPassed(string text, long seconds, int nanos)
+    {
+        await Cli().RunAsync("link", "add", "lan", "a", "b", "--hold", text);
+        Assert.Equal(new Duration { Seconds = seconds, Nanos = nanos }, Control.OnlyRequest<CreateLinkRequest>().Hold);
+    }
+
+    [Fact]
+    public async Task WithoutHoldTheSwitchsDefaultHolds()
+    {
+        await Cli().RunAsync("link", "add", "lan", "a", "b");
+        Assert.Null(Control.OnlyRequest<CreateLinkRequest>().Hold);
+    }
+
+    [Theory]
+    [InlineData("2")]
+    [InlineData("-2s")]
+    [InlineData("s")]
+    [InlineData("2 s")]
+    [InlineData("2h")]
+    [InlineData("1,5s")]
+    [InlineData("99999999999999999999s")]
+    public async Task OtherHoldsAreUsageErrors(string text)
+    {
+        CliRun run = Cli();
+        Assert.Equal(ExitCodes.Usage, await run.RunAsync("link", "add", "lan", "a", "b", "--hold", text));
+        Assert.StartsWith($"interguest: --hold: '{text}' is not a duration", run.Error.ToString());
+        Assert.Empty(Control.Requests);
+    }
+
+    [Theory]
+    [InlineData("up", true)]
+    [InlineData("down", false)]
+    public async Task UpAndDown(string word, bool up)
+    {
+        Assert.Equal($"link lan is {word}\n", await Cli().OutputAsync("link", word, "lan"));
+        Assert.Equal(new SetLinkUpRequest { Name = "lan", Up = up }, Control.OnlyRequest<SetLinkUpRequest>());
+    }
+
+    [Fact]
+    public async Task RemoveSaysNothing()
+    {
+        Assert.Equal("", await Cli().OutputAsync("link", "remove", "lan"));
+        Assert.Equal("lan", Control.OnlyRequest<DeleteLinkRequest>().Name);
+    }
+
+    [Fact]
+    public async Task ListIsATable()
+    {
+        Control.Links.AddRange([Samples.Up("lan", "a", "b"), Samples.Waiting("test", "c", "d")]);
+        Assert.Equal(
+            """
+            NAME  STATE    PORTS  HOLD    REASON
+            lan   up       a - b  500 ms  -
+            test  waiting  c - d  0 s     port d is faulted
+
+            """,
+            await Cli().OutputAsync("link", "list"));
+    }
+
+    [Fact]
+    public async Task ShowHasEverything()
+    {
+        Control.Links.Add(Samples.Up("lan", "a", "b"));
+        Assert.Equal(
+            """
+            Name      lan
+            State     up since 2026-03-04 11:48:00 (12 min 0 s)
+            Set to    up
+            Ports     a - b
+            Hold      500 ms for a receiver without free buffers
+            Warnings  none
+            a -> b    1,234,567 frames, 1.5 GB
+              drops   17 receiver_full
+            b -> a    89 frames, 6 kB
+              drops   none
+
+            """,
+            await Cli().OutputAsync("link", "show", "lan"));
+    }
+
+    [Fact]
+    public async Task ShowOfALinkThatWaitsSaysForWhat()
+    {
+        Control.Links.Add(Samples.Waiting("lan", "a", "b"));
+        string output = await Cli().OutputAsync("link", "show", "lan");
+        Assert.Contains("Reason    port b is faulted\n", output);
+        Assert.Contains("Warnings  a sends segments of 64 KiB that b refused: ethtool -K eth0 tso off\n", output);
+        Assert.Contains("Hold      none: frames without a free buffer are dropped at once\n", output);
+    }
+}

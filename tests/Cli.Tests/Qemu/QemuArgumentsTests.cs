@@ -1,0 +1,88 @@
+using InterGuest.Cli.Qemu;
+using InterGuest.Protos.V1;
+
+namespace InterGuest.Cli.Tests.Qemu;
+
+public class QemuArgumentsTests
+{
+    private static readonly Version Debian12 = new(7, 2);
+    private static readonly Version Ten = new(10, 0);
+
+    [Fact]
+    public void Qemu72WithKvm() => Assert.Equal(
+        [
+            "-accel kvm",
+            "-m 512M",
+            "-object memory-backend-memfd,id=interguest-mem,size=512M,share=on",
+            "-machine memory-backend=interguest-mem",
+            "-chardev socket,id=a-char,path=/run/interguest/a.sock,reconnect=1",
+            "-netdev vhost-user,id=a-net,chardev=a-char",
+            "-device virtio-net-pci,netdev=a-net,mac=" + QemuText.Mac("a") + ",romfile=",
+        ],
+        Build(APort(), Debian12, kvm: true));
+
+    [Fact]
+    public void Qemu72WithTcgCrashesWithMsix()
+    {
+        string[] arguments = Build(APort(), Debian12, kvm: false);
+        Assert.Contains("-accel tcg", arguments);
+        Assert.EndsWith(",vectors=0,romfile=", arguments[^1]);
+    }
+
+    [Fact]
+    public void Qemu10WithTcgDoesNot() => Assert.DoesNotContain("vectors", Build(APort(), Ten, kvm: false)[^1]);
+
+    [Theory]
+    [InlineData("9.1", "reconnect=1")]
+    [InlineData("9.2", "reconnect-ms=1000")]
+    [InlineData("10.0", "reconnect-ms=1000")]
+    public void ReconnectIsInMillisecondsFrom92(string version, string option) =>
+        Assert.EndsWith("," + option, Chardev(Build(APort(), Version.Parse(version), kvm: true)));
+
+    [Fact]
+    public void FourQueuePairsHaveTenVectors()
+    {
+        string[] arguments = Build(APort(queues: 4), Debian12, kvm: true);
+        Assert.Contains("-netdev vhost-user,id=a-net,chardev=a-char,queues=4", arguments);
+        Assert.Contains(",mq=on,vectors=10,", arguments[^1]);
+    }
+
+    [Fact]
+    public void FourQueuePairsWithoutMsixStillAreMultiqueue() =>
+        Assert.Contains(",mq=on,vectors=0,", Build(APort(queues: 4), Debian12, kvm: false)[^1]);
+
+    [Fact]
+    public void InConnectModeQemuListensAndDoesNotReconnect()
+    {
+        Port port = APort();
+        port.Mode = SocketMode.Connect;
+        Assert.EndsWith("path=/run/interguest/a.sock,server=on", Chardev(Build(port, Ten, kvm: true)));
+    }
+
+    [Fact]
+    public void CommasInAPathAreDoubled()
+    {
+        Port port = APort();
+        port.SocketPath = "/run/a,server=on/b.sock";
+        Assert.Contains("path=/run/a,,server=on/b.sock,reconnect", Chardev(Build(port, Ten, kvm: true)));
+    }
+
+    [Fact]
+    public void IdsAreWhatQemuTakes()
+    {
+        Port port = APort();
+        port.Name = "1.b_c";
+        string[] arguments = Build(port, Ten, kvm: true);
+        Assert.Contains("-netdev vhost-user,id=port-1.b_c-net,chardev=port-1.b_c-char", arguments);
+        Assert.Contains("netdev=port-1.b_c-net,", arguments[^1]);
+    }
+
+    private static string Chardev(string[] arguments) =>
+        arguments.Single(a => a.StartsWith("-chardev", StringComparison.Ordinal));
+
+    private static string[] Build(Port port, Version version, bool kvm) =>
+        QemuArguments.Build(port, new QemuSettings("512M", kvm, version)).Select(o => $"{o.Flag} {o.Value}").ToArray();
+
+    private static Port APort(uint queues = 1) =>
+        new() { Name = "a", Mode = SocketMode.Listen, SocketPath = "/run/interguest/a.sock", QueuePairs = queues };
+}

@@ -1,0 +1,35 @@
+namespace InterGuest.Interop.Tests.Harness;
+
+/// <summary>A test that boots real VMs.</summary>
+public sealed class VmFactAttribute : FactAttribute
+{
+    public VmFactAttribute()
+    {
+        if (!Repository.HasProgram("qemu-system-x86_64"))
+            Skip = "qemu-system-x86_64 is not installed: deploy/setup.sh tests";
+        else if (!Repository.HasProgram("socat"))
+            Skip = "socat is not installed: deploy/setup.sh tests";
+    }
+}
+
+/// <summary>A test against DPDK's virtio-user.</summary>
+public sealed class DpdkTheoryAttribute : TheoryAttribute
+{
+    public DpdkTheoryAttribute()
+    {
+        if (!Repository.HasProgram("dpdk-testpmd"))
+            Skip = "dpdk-testpmd is not installed: deploy/setup.sh tests";
+    }
+}
+
+/// <summary>A test with a client in Python.</summary>
+public sealed class PythonFactAttribute : FactAttribute
+{
+    public const string Python = "/usr/bin/python3";
+
+    public PythonFactAttribute()
+    {
+        if (!File.Exists(Python) || Command.RunAsync(Python, ["-c", "import grpc, google.protobuf"]).GetAwaiter().GetResult().ExitCode != 0)
+            Skip = "Python's grpc is not installed: deploy/setup.sh tests";
+    }
+}

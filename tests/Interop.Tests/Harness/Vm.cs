@@ -1,0 +1,46 @@
+using System.Globalization;
+
+namespace InterGuest.Interop.Tests.Harness;
+
+/// <summary>A real VM, by the project's own script.</summary>
+public sealed class Vm(string name, string run) : IAsyncDisposable
+{
+    private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(180);
+    private static readonly string Script = Repository.Script("deploy/guest/vm.sh");
+
+    /// <summary>Its name.</summary>
+    public string Name => name;
+
+    /// <summary>Starts QEMU with these arguments.</summary>
+    public Task StartAsync(IEnumerable<string> qemu, int cpus = 1, string memory = "256M") =>
+        Command.MustAsync(Script, ["start", name, "--run", run, "--cpus", Number(cpus), "--memory", memory, "--", .. qemu]);
+
+    /// <summary>Waits until the guest takes commands.</summary>
+    public Task WaitAsync() => Command.MustAsync(Script, ["wait", name, "--run", run, "--timeout", Number((int)BootTimeout.TotalSeconds)], BootTimeout + TimeSpan.FromSeconds(20));
+
+    /// <summary>Runs a command in the guest, which must succeed.</summary>
+    /// <returns>What it printed.</returns>
+    public async Task<string> ExecAsync(string command, int seconds = 60)
+    {
+        var result = await TryExecAsync(command, seconds);
+        Assert.True(result.ExitCode == 0, $"{name}: {command}: exit status {result.ExitCode}\n{result.Output}\n{result.Error}");
+        return result.Output;
+    }
+
+    /// <summary>Runs a command in the guest.</summary>
+    public Task<CommandResult> TryExecAsync(string command, int seconds = 60) =>
+        Command.RunAsync(Script, ["exec", name, "--run", run, "--timeout", Number(seconds), "--", command], TimeSpan.FromSeconds(seconds + 30));
+
+    /// <summary>The reset button; then <see cref="WaitAsync"/>.</summary>
+    public Task ResetAsync() => Command.MustAsync(Script, ["reset", name, "--run", run]);
+
+    /// <summary>SIGKILL to QEMU.</summary>
+    public Task KillAsync() => Command.MustAsync(Script, ["kill", name, "--run", run]);
+
+    /// <summary>What QEMU printed.</summary>
+    public string Errors() => File.Exists(Path.Combine(run, name + ".err")) ? File.ReadAllText(Path.Combine(run, name + ".err")) : "";
+
+    public async ValueTask DisposeAsync() => await Command.RunAsync(Script, ["kill", name, "--run", run]);
+
+    private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,102 @@
+using System.Text.Json;
+
+namespace InterGuest.Interop.Tests.Harness;
+
+/// <summary>How two VMs are to be joined.</summary>
+public sealed record VmPairOptions
+{
+    /// <summary>More properties of virtio-net-pci, e.g. <c>mrg_rxbuf=off</c>.</summary>
+    public string Device { get; init; } = "";
+
+    /// <summary>Queue pairs, and processors.</summary>
+    public int Queues { get; init; } = 1;
+
+    /// <summary>Who listens: listen or connect.</summary>
+    public string Mode { get; init; } = "listen";
+}
+
+/// <summary>Two VMs, a switch, and a link between them: alice is 10.0.0.1, bob 10.0.0.2.</summary>
+public sealed class VmPair : IAsyncDisposable
+{
+    private readonly VmPairOptions _options;
+
+    private VmPair(SwitchProcess process, VmPairOptions options)
+    {
+        (Switch, _options) = (process, options);
+        Alice = new Vm("alice", process.Directory);
+        Bob = new Vm("bob", process.Directory);
+    }
+
+    public SwitchProcess Switch { get; }
+
+    public Vm Alice { get; }
+
+    public Vm Bob { get; }
+
+    /// <summary>The address of the other one.</summary>
+    public static string PeerAddress(Vm vm) => vm.Name == "alice" ? "10.0.0.2" : "10.0.0.1";
+
+    public Vm Other(Vm vm) => vm == Alice ? Bob : Alice;
+
+    /// <summary>Boots both and sets up their addresses.</summary>
+    public static async Task<VmPair> BootAsync(VmPairOptions? options = null)
+    {
+        await Command.MustAsync(Repository.Script("deploy/guest/build.sh"), [], TimeSpan.FromMinutes(15));
+        var pair = new VmPair(await SwitchProcess.StartNewAsync(), options ?? new VmPairOptions());
+        try
+        {
+            foreach (var vm in new[] { pair.Alice, pair.Bob })
+                await pair.Switch.CliAsync("port", "add", vm.Name, "--mode", pair._options.Mode, "--queues", $"{pair._options.Queues}");
+            await pair.Switch.CliAsync("link", "add", "cable", "alice", "bob");
+            await pair.StartAsync(pair.Alice);
+            await pair.StartAsync(pair.Bob);
+            await pair.ReadyAsync(pair.Alice);
+            await pair.ReadyAsync(pair.Bob);
+            await pair.Switch.LinkIsUpAsync("cable");
+            return pair;
+        }
+        catch
+        {
+            await pair.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a VM with the arguments that the CLI gives for its port.</summary>
+    public async Task StartAsync(Vm vm)
+    {
+        string json = await Switch.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--json");
+        string[] arguments = [.. JsonDocument.Parse(json).RootElement.GetProperty("arguments").EnumerateArray().Select(a => a.GetString()!)];
+        int device = Array.FindIndex(arguments, a => a.StartsWith("virtio-net-pci", StringComparison.Ordinal));
+        if (_options.Device != "")
+            arguments[device] += "," + _options.Device;
+        await vm.StartAsync(arguments, _options.Queues);
+    }
+
+    /// <summary>Waits for a VM's boot and gives it its address.</summary>
+    public async Task ReadyAsync(Vm vm)
+    {
+        await vm.WaitAsync();
+        if (_options.Queues > 1)
+            await vm.ExecAsync($"ethtool -L $(nic) combined {_options.Queues}");
+        await vm.ExecAsync($"net_up $(nic) {PeerAddress(Other(vm))}/24; iperf_server");
+    }
+
+    /// <summary>Waits until a ping gets through.</summary>
+    public async Task ReachesAsync(Vm from)
+    {
+        string command = $"n=60; until ping -q -c 1 -W 1 {PeerAddress(from)} >/dev/null; do n=$((n-1)); [ $n -gt 0 ] || exit 1; done";
+        var result = await from.TryExecAsync(command, 90);
+        Assert.True(result.ExitCode == 0, $"{from.Name} does not reach {Other(from).Name}: {result.Output} {result.Error}\n{await Switch.CliAsync("status")}\n{Switch.Log}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Alice.DisposeAsync();
+        await Bob.DisposeAsync();
+        await Switch.DisposeAsync();
+    }
+
+    private static async Task<string> Accelerator() =>
+        (await Command.MustAsync(Repository.Script("deploy/guest/vm.sh"), ["accel"], TimeSpan.FromMinutes(2))).Trim();
+}
