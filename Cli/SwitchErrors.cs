@@ -66,5 +66,5 @@ internal static class SwitchErrors
     private static string Me(CliContext context) =>
         context.UserName.Length > 0 ? $"User {context.UserName}" : "This user";
 
-    private const string Start = "Start the switch: 'systemctl start interguest', or run 'interguest-switch'.";
+    private const string Start = "Start the switch: run 'interguest-switch'.";
 }

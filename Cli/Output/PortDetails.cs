@@ -18,12 +18,17 @@ internal static class PortDetails
         lines.Add("Socket", port.SocketPath);
         lines.Add("Mode", Words.Of(port.Mode));
         lines.Add("Queue pairs", $"{port.RunningQueuePairs} running of {port.QueuePairs}");
-        lines.Add("Front-end", port.FrontEnd is { } peer ? $"process {peer.Pid}, user {peer.Uid}" : "none");
+        lines.Add("Front-end", Process(port.FrontEnd) ?? "none");
+        if (Process(port.WaitingFrontEnd) is { } waiting)
+            lines.Add("Waiting", $"{waiting}: a port serves one front-end at a time", Words.Warning);
         lines.Add("Guest memory", port.MappedBytes > 0 ? $"{Units.Memory(port.MappedBytes)} mapped" : "none mapped");
         AddCounters(lines, port.Counters ?? new PortCounters());
         lines.Add("Features", Features(port).DefaultIfEmpty("none offered yet"));
         lines.WriteTo(context.Screen);
     }
+
+    private static string? Process(FrontEnd? frontEnd) =>
+        frontEnd == null ? null : $"process {frontEnd.Pid}, user {frontEnd.Uid}";
 
     private static void AddCounters(KeyValues lines, PortCounters counters)
     {
