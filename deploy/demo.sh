@@ -189,8 +189,13 @@ ping_from() { # GUEST OTHER
 }
 
 tcp_from() { # GUEST OTHER
-	local output status=0 figure
-	output=$(in_guest "$1" "iperf3 -c ${address[$2]} -t 4 -i 0 -f m") || status=$?
+	local output status=0 figure client
+	in_guest "$1" "iperf3 -c ${address[$2]} -t 4 -i 0 -f m" >"$run/iperf" &
+	client=$!
+	sleep 1.5
+	show interguest status --interval 1 # in the middle of it
+	wait "$client" || status=$?
+	output=$(cat "$run/iperf")
 	say "$output"
 	figure=$(sed -n 's|.* \([0-9.]*\) Mbits/sec.*receiver.*|\1|p' <<<"$output")
 	[[ $figure && $figure != 0* ]] || status=1

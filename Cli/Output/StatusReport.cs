@@ -56,7 +56,7 @@ internal static class StatusReport
 
     private static Table Links(SwitchStatus now, Rates rates)
     {
-        Table table = Tables.Of("~LINK", "STATE", "~DIRECTION", "RATE", "FRAMES", "DROPPED");
+        Table table = Tables.Of("~LINK", "STATE", "~DIRECTION", "RATE", "FRAMES/S", "FRAMES", "DROPPED");
         foreach (Link link in now.Links)
         {
             (string state, Style style) = Words.Of(link.State);
@@ -66,7 +66,8 @@ internal static class StatusReport
                 table.AddRow(Tables.Cell(link.Name), Tables.Cell(state, style),
                     Tables.Cell(LinkDetails.Arrow(direction)),
                     Tables.Cell(Units.BitsPerSecond(rates.Bits(link, direction))),
-                    Tables.Cell(Units.FramesPerSecond(rates.Frames(link, direction))), Tables.Cell(dropped));
+                    Tables.Cell(Units.Count(rates.Frames(link, direction))),
+                    Tables.Cell(Units.Count(direction.Frames)), Tables.Cell(dropped));
             }
         }
         return table;

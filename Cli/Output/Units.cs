@@ -10,8 +10,8 @@ internal static class Units
 
     public static string BitsPerSecond(double? value) => value is { } rate ? $"{Scale(rate)}bit/s" : "-";
 
-    public static string FramesPerSecond(double? value) =>
-        value is { } rate ? $"{Scale(rate).TrimEnd()} frames/s" : "-";
+    /// <summary>A count, or a rate whose unit is said elsewhere: "83 k".</summary>
+    public static string Count(double? value) => value is { } count ? Scale(count).TrimEnd() : "-";
 
     public static string Bytes(ulong value) => $"{Scale(value)}B";
 

@@ -15,10 +15,10 @@ public class StatusCommandTests : SwitchTest
         database      running  12 min 0 s  1/2     lan   0 bit/s     1.2 Gbit/s
         guest-3       faulted  0 s         0/1     -     0 bit/s     0 bit/s
 
-        LINK  STATE    DIRECTION                 RATE        FRAMES         DROPPED
-        lan   up       build-server -> database  1.2 Gbit/s  83 k frames/s  17
-        lan   up       database -> build-server  0 bit/s     0 frames/s     0
-        test  waiting  guest-1 -> guest-3        -           -              0
+        LINK  STATE    DIRECTION                 RATE        FRAMES/S  FRAMES  DROPPED
+        lan   up       build-server -> database  1.2 Gbit/s  83 k      1.3 M   17
+        lan   up       database -> build-server  0 bit/s     0         89      0
+        test  waiting  guest-1 -> guest-3        -           -         0       0
 
         Port guest-3  queue 1: descriptor 300 is outside of the table of 256
         Link test     port guest-3 is faulted
