@@ -37,14 +37,28 @@ internal static partial class SwitchApplication
         builder.WebHost.ConfigureKestrel(k => Listen(k, options));
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton<EventHub>();
         builder.Services.AddSingleton(new StateStore(options.StateDirectory));
-        builder.Services.AddSingleton(s => new Switchboard(
-            options, s.GetRequiredService<TimeProvider>(), e => LogFault(s.GetRequiredService<ILogger<Switchboard>>(), e)));
+        builder.Services.AddSingleton(s => new Switchboard(options, s.GetRequiredService<TimeProvider>(), FaultLog(s)));
         builder.Services.AddHostedService<SwitchHost>();
         builder.Services.AddSingleton<ControlService>();
         builder.Services.AddGrpc(g => g.Interceptors.Add<ErrorInterceptor>());
         var app = builder.Build();
         app.MapGrpcService<ControlService>();
         return app;
+    }
+
+    /// <summary>Logs faults of ours, from any thread. One that comes again and again must not fill a disk.</summary>
+    private static Action<Exception> FaultLog(IServiceProvider services)
+    {
+        var logger = services.GetRequiredService<ILogger<Switchboard>>();
+        var budget = new LogBudget(services.GetRequiredService<TimeProvider>());
+        return e =>
+        {
+            lock (budget)
+            {
+                if (budget.TrySpend(out _))
+                    LogFault(logger, e);
+            }
+        };
     }
 
     private static void Listen(KestrelServerOptions kestrel, SwitchOptions options)

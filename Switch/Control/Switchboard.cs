@@ -196,8 +196,9 @@ public sealed class Switchboard : IPortHost, IDisposable
         }
         if (_wiring.LinkOf(port) is { } link)
             UpdateLink(link);
-        Reconfigured?.Invoke();
     }
+
+    void IPortHost.OfferGrew(Port port) => Reconfigured?.Invoke();
 
     private void UpdateLink(Link link)
     {

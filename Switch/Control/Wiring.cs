@@ -11,7 +11,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     private readonly Dictionary<Port, Seat> _seats = [];
     private int _nextLoop;
 
-    /// <summary>The loop with the fewest links goes next.</summary>
+    /// <summary>A loop for something new: each in turn.</summary>
     public EventLoop NextLoop() => loops[_nextLoop++ % loops.Count];
 
     /// <summary>The link a port is in.</summary>

@@ -66,7 +66,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
             // A turn can take its own join off the list, and a fault all those of its guest.
             for (int i = _active.Count - 1; i >= 0; i--)
                 if (i < _active.Count)
-                    Turn(_active[i]);
+                    TurnGuarded(_active[i]);
         }
     }
 
@@ -100,6 +100,21 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         end.Counters.Kicked();
         foreach (var join in end.Joins)
             Activate(join);
+    }
+
+    private void TurnGuarded(NetJoin join)
+    {
+        try
+        {
+            Turn(join);
+        }
+#pragma warning disable CA1031 // a fault of ours in one join must not end the thread that serves all of them
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            Deactivate(join);
+            Failed?.Invoke(e);
+        }
     }
 
     private void Turn(NetJoin join)

@@ -23,6 +23,11 @@ public enum PutResult
 /// <summary>Puts frames into the receive buffers of a guest (VIRTIO 1.2, 5.1.6.3 and 5.1.6.4).</summary>
 public sealed class FrameSink(QueueEnd end) : IDisposable
 {
+    /// <summary>
+    /// Bad chains to put up with for one frame. A driver may make them as fast as we give them back, and others wait.
+    /// </summary>
+    private const int Patience = 64;
+
     // The chain with the header, which gets the number of buffers at the end, and the one being filled.
     private readonly Chain _first = new();
     private readonly Chain _next = new();
@@ -33,7 +38,7 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
     /// <param name="frame">The frame behind the sender's header.</param>
     public PutResult Put(in NetHeader header, SegmentCursor frame)
     {
-        while (true)
+        for (int attempt = 0; attempt < Patience; attempt++)
         {
             var pop = Pop(_first);
             if (pop != PopResult.Chain)
@@ -52,6 +57,7 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
             Fill(_first, header, ref frame);
             return PutResult.Delivered;
         }
+        return PutResult.NoBuffers;
     }
 
     /// <inheritdoc/>
@@ -64,7 +70,7 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
     /// <summary>The next chain that can hold at least a header. Others are given back empty, and counted.</summary>
     private PopResult Pop(Chain chain)
     {
-        while (true)
+        for (int attempt = 0; attempt < Patience; attempt++)
         {
             var result = end.Queue.TryPop(chain);
             if (result is PopResult.Empty or PopResult.BadRing)
@@ -73,6 +79,7 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
                 return result;
             GiveBackEmpty(chain.Head, result == PopResult.BadChain ? end.Queue.Fault : QueueFault.BufferTooSmall);
         }
+        return PopResult.Empty;
     }
 
     /// <summary>Null: a chain in the middle was bad, and all taken so far are given back empty.</summary>

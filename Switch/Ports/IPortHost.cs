@@ -18,6 +18,9 @@ public interface IPortHost
     /// <summary>Something about the port that its owner should hear of, though its state is what it was.</summary>
     void Notice(Port port, string what);
 
-    /// <summary>The port is not as it was: its state, its features, or what it has offered.</summary>
+    /// <summary>The port is not as it was: its state or its features.</summary>
     void Changed(Port port);
+
+    /// <summary>The port has offered more than before, which is to be remembered.</summary>
+    void OfferGrew(Port port);
 }

@@ -109,8 +109,8 @@ public sealed class Port : IDisposable
         Update();
     }
 
-    internal void OnSecondFrontEnd() => _host.Notice(
-        this, $"process {WaitingFrontEnd?.Pid} waits for it: process {FrontEnd?.Pid} is connected already, and a port serves one front-end at a time");
+    /// <summary>Tells the owner of something that does not change the port's state.</summary>
+    internal void Notice(string what) => _host.Notice(this, what);
 
     /// <param name="problem">What the front-end did wrong, if it was that which ended the connection.</param>
     internal void OnDisconnected(string? problem)
@@ -136,7 +136,7 @@ public sealed class Port : IDisposable
         if (offer != Offered)
         {
             Offered = offer;
-            _host.Changed(this);
+            _host.OfferGrew(this);
         }
         return offer;
     }

@@ -12,6 +12,9 @@ internal sealed class PortSocket : IDisposable
     private const int SocketFileMode = 0x1b0; // rw-rw----
     private static readonly TimeSpan ReconnectEvery = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>How long to leave connections waiting when we are out of file descriptors.</summary>
+    private static readonly TimeSpan AcceptAgainAfter = TimeSpan.FromSeconds(1);
+
     /// <summary>How long a front-end may take for the rest of a message it has begun.</summary>
     private static readonly TimeSpan MessageDeadline = TimeSpan.FromSeconds(5);
 
@@ -66,7 +69,7 @@ internal sealed class PortSocket : IDisposable
 
     private void Accept()
     {
-        if (UnixSocket.Accept(_listener!) is not { } socket)
+        if (TryAccept() is not { } socket)
             return;
         // The one before may be gone without our having heard of it yet.
         if (_connection is { } before)
@@ -80,7 +83,23 @@ internal sealed class PortSocket : IDisposable
         // end (QEMU with reconnect=). More of them wait behind it, in the listening socket.
         _waiting = socket;
         _reactor.Unwatch(_listener!, _listenerToken);
-        _port.OnSecondFrontEnd();
+        _port.Notice($"process {WaitingFrontEnd?.Pid} waits for it: process {FrontEnd?.Pid} is connected already, and a port serves one front-end at a time");
+    }
+
+    private FileDescriptor? TryAccept()
+    {
+        try
+        {
+            return UnixSocket.Accept(_listener!);
+        }
+        catch (NativeException e)
+        {
+            // The connection stays where it is, and would wake us at once again, for ever.
+            _reactor.Unwatch(_listener!, _listenerToken);
+            _timer = _reactor.After(AcceptAgainAfter, () => _listenerToken = _reactor.Watch(_listener!, Accept));
+            _port.Notice($"a front-end cannot be let in: {e.Message}");
+            return null;
+        }
     }
 
     private void AdmitWaiting()
