@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using InterGuest.Switch.Control;
 using InterGuest.Virtio.Native;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -27,14 +28,17 @@ internal static partial class SwitchApplication
 
     private static WebApplication Build(SwitchOptions options)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders().AddSimpleConsole(c =>
+        // Empty: neither files in the working directory nor the environment have a say in where we listen.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Logging.AddSimpleConsole(c =>
         {
             c.SingleLine = true;
             c.TimestampFormat = "HH:mm:ss.fff ";
         });
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning);
-        builder.WebHost.ConfigureKestrel(k => Listen(k, options));
+        // What keeps the host from starting is told by whoever started it, once.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => Listen(k, options));
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton<EventHub>();
         builder.Services.AddSingleton(new StateStore(options.StateDirectory));
         builder.Services.AddSingleton(s => new Switchboard(options, s.GetRequiredService<TimeProvider>(), FaultLog(s)));
@@ -80,7 +84,7 @@ internal static partial class SwitchApplication
         {
             await app.StartAsync(cancel);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException or UnauthorizedAccessException)
         {
             throw new SwitchException(SwitchError.Precondition, $"the control plane cannot listen on {string.Join(" and ", Endpoints(options))}: {e.Message}");
         }

@@ -16,7 +16,12 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
     {
         if (request.Type is not (DeviceType.Unspecified or DeviceType.Net))
             throw new SwitchException(SwitchError.Invalid, $"type: {(int)request.Type} is not a device type this switch knows; it knows net");
-        var mode = request.Mode == SocketMode.Connect ? Ports.SocketMode.Connect : Ports.SocketMode.Listen;
+        var mode = request.Mode switch
+        {
+            SocketMode.Unspecified or SocketMode.Listen => Ports.SocketMode.Listen,
+            SocketMode.Connect => Ports.SocketMode.Connect,
+            _ => throw new SwitchException(SwitchError.Invalid, $"mode: {(int)request.Mode} is not a mode this switch knows; it knows listen and connect"),
+        };
         int pairs = request.QueuePairs == 0 ? 1 : (int)Math.Min(request.QueuePairs, int.MaxValue);
         return board.CreatePort(request.Name, mode, request.SocketPath, pairs).ToProto(null);
     });
@@ -38,7 +43,7 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
 
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> CreateLink(CreateLinkRequest request, ServerCallContext context) =>
-        board.InvokeAsync(() => board.CreateLink(request.Name, request.Ports, request.Hold?.ToTimeSpan()).ToProto());
+        board.InvokeAsync(() => board.CreateLink(request.Name, request.Ports, HoldOf(request)).ToProto());
 
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> GetLink(GetLinkRequest request, ServerCallContext context) =>
@@ -104,6 +109,18 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
                 hub.Unsubscribe(subscription);
                 return true;
             });
+        }
+    }
+
+    private static TimeSpan? HoldOf(CreateLinkRequest request)
+    {
+        try
+        {
+            return request.Hold?.ToTimeSpan();
+        }
+        catch (Exception e) when (e is InvalidOperationException or OverflowException)
+        {
+            throw new SwitchException(SwitchError.Invalid, $"hold: {request.Hold.Seconds} s and {request.Hold.Nanos} ns are not a duration");
         }
     }
 

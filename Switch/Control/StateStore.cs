@@ -9,6 +9,9 @@ namespace InterGuest.Switch.Control;
 /// </summary>
 public sealed class StateStore(string directory)
 {
+    // What could not be made at the start. It stays in the file: the reason may be gone at the next one.
+    private readonly List<StoredPort> _portsKept = [];
+    private readonly List<StoredLink> _linksKept = [];
     private string _written = "";
 
     /// <summary>The file.</summary>
@@ -23,9 +26,9 @@ public sealed class StateStore(string directory)
         if (Read() is not { } state)
             return;
         foreach (var port in state.Ports)
-            Try(() => board.CreatePort(port.Name, port.Mode, port.SocketPath, port.QueuePairs, ulong.Parse(port.Offered, NumberStyles.HexNumber)), problem);
+            Make(() => board.CreatePort(port.Name, port.Mode, port.SocketPath, port.QueuePairs, Offer(port)), () => _portsKept.Add(port), problem);
         foreach (var link in state.Links)
-            Try(() => board.CreateLink(link.Name, link.Ports, TimeSpan.FromMilliseconds(link.HoldMilliseconds), link.AdminUp), problem);
+            Make(() => board.CreateLink(link.Name, link.Ports, Hold(link), link.AdminUp), () => _linksKept.Add(link), problem);
     }
 
     /// <summary>Stores what there is, if it is not what was stored last. On the control thread.</summary>
@@ -33,24 +36,31 @@ public sealed class StateStore(string directory)
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public void Save(Switchboard board)
     {
+        var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x")));
+        var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds));
         var state = new StoredState(
             StoredState.CurrentVersion,
-            [.. board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x")))],
-            [.. board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds))]);
+            [.. ports.Concat(_portsKept).DistinctBy(p => p.Name)],
+            [.. links.Concat(_linksKept).DistinctBy(l => l.Name)]);
         string text = JsonSerializer.Serialize(state, StoredStateContext.Default.StoredState);
         if (text == _written)
             return;
+        Write(text);
+        _written = text;
+    }
+
+    private void Write(string text)
+    {
         Directory.CreateDirectory(directory);
         string temporary = FilePath + ".new";
         using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
         {
             using var writer = new StreamWriter(file, leaveOpen: true);
-            writer.Write(text);
+            writer.WriteLine(text);
             writer.Flush();
             file.Flush(flushToDisk: true);
         }
         File.Move(temporary, FilePath, overwrite: true);
-        _written = text;
     }
 
     private StoredState? Read()
@@ -58,20 +68,45 @@ public sealed class StateStore(string directory)
         try
         {
             var state = JsonSerializer.Deserialize(File.ReadAllText(FilePath), StoredStateContext.Default.StoredState);
-            return state is { Version: StoredState.CurrentVersion, Ports: not null, Links: not null } ? state
-                : throw new SwitchException(SwitchError.Precondition, $"{FilePath} is of version {state?.Version}, and this switch reads version {StoredState.CurrentVersion}. Move it away to begin without ports");
+            return Check(state);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new SwitchException(SwitchError.Precondition, $"{FilePath} cannot be read: {e.Message} Give the switch the right to, or another directory with --state-dir");
+        }
         catch (JsonException e)
         {
-            throw new SwitchException(SwitchError.Precondition, $"{FilePath} is damaged at line {e.LineNumber + 1}: {e.Message} Mend it, or move it away to begin without ports");
+            throw Damaged($"at line {e.LineNumber + 1}: {e.Message}");
         }
     }
 
-    private static void Try(Action make, Action<string> problem)
+    private StoredState Check(StoredState? state)
+    {
+        if (state is not null && state.Version != StoredState.CurrentVersion)
+            throw new SwitchException(SwitchError.Precondition, $"{FilePath} is of version {state.Version}, and this switch reads version {StoredState.CurrentVersion}. Move it away to begin without ports");
+        if (state is not { Ports: not null, Links: not null })
+            throw Damaged(": it has no ports or no links.");
+        foreach (var port in state.Ports)
+            if (port is not { Name: not null, SocketPath: not null, Offered: not null } || !ulong.TryParse(port.Offered, NumberStyles.HexNumber, null, out _))
+                throw Damaged($": port '{port?.Name}' is not whole.");
+        foreach (var link in state.Links)
+            if (link is not { Name: not null, Ports: not null } || link.Ports.Contains(null!) || !(link.HoldMilliseconds >= 0 && link.HoldMilliseconds <= Link.MaxHold.TotalMilliseconds))
+                throw Damaged($": link '{link?.Name}' is not whole.");
+        return state;
+    }
+
+    private SwitchException Damaged(string where) =>
+        new(SwitchError.Precondition, $"{FilePath} is damaged {where} Mend it, or move it away to begin without ports".Replace(" :", ":", StringComparison.Ordinal));
+
+    private static ulong Offer(StoredPort port) => ulong.Parse(port.Offered, NumberStyles.HexNumber);
+
+    private static TimeSpan Hold(StoredLink link) => TimeSpan.FromMilliseconds(link.HoldMilliseconds);
+
+    private static void Make(Action make, Action keep, Action<string> problem)
     {
         try
         {
@@ -79,6 +114,7 @@ public sealed class StateStore(string directory)
         }
         catch (SwitchException e)
         {
+            keep();
             problem(e.Message);
         }
     }

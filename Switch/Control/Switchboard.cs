@@ -225,6 +225,8 @@ public sealed class Switchboard : IPortHost, IDisposable
         string path = socketPath == "" ? Path.Combine(_options.SocketDirectory, name + ".sock") : socketPath;
         if (!Path.IsPathFullyQualified(path))
             throw new SwitchException(SwitchError.Invalid, $"socket_path: {path} is not absolute");
+        if (path.Contains('\0', StringComparison.Ordinal))
+            throw new SwitchException(SwitchError.Invalid, "socket_path: a path has no zero byte");
         if (!UnixSocket.Fits(path))
             throw new SwitchException(
                 SwitchError.Invalid, $"socket_path: {path} is longer than the {UnixSocket.MaxPathBytes} bytes that a socket's path may have. Choose a shorter one");

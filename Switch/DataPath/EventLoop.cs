@@ -1,3 +1,4 @@
+using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Native;
 using InterGuest.Virtio.Queues;
 
@@ -24,6 +25,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     private ulong _lastToken = WakeToken;
     private int _waiting;
     private int _polled;
+    private long _losses = GuestMemory.TotalLosses;
 
     /// <summary>Told, on this thread, of a guest that broke the rules of a ring: its joins have stopped.</summary>
     public Action<QueueEnd, QueueFault>? RingFault { get; set; }
@@ -63,6 +65,8 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
                 Look(events);
             if (_waiting > 0)
                 EndHolds();
+            if (GuestMemory.TotalLosses != _losses)
+                FindLosses();
             // A turn can take its own join off the list, and a fault all those of its guest.
             for (int i = _active.Count - 1; i >= 0; i--)
                 if (i < _active.Count)
@@ -140,6 +144,15 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         }
     }
 
+    /// <summary>A guest has cut its memory short: what we touched since were zeros, and its rings are worth nothing.</summary>
+    private void FindLosses()
+    {
+        _losses = GuestMemory.TotalLosses;
+        foreach (var end in _joins.SelectMany(j => new[] { j.Source, j.Target }).OfType<QueueEnd>().Distinct().ToArray())
+            if (!end.Queue.CheckMemory())
+                OnFault(end);
+    }
+
     private void OnFault(QueueEnd end)
     {
         end.Counters.Faulted(end.Queue.Fault);
@@ -164,6 +177,14 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
             return;
         join.HoldUntil = 0;
         _waiting--;
+        DisableTargetKicks(join);
+    }
+
+    /// <summary>No kicks for buffers, unless another join waits for some from the same receiver.</summary>
+    private static void DisableTargetKicks(NetJoin join)
+    {
+        if (join.Target is { } target && !target.Joins.Exists(j => j.HoldUntil != 0))
+            target.Queue.DisableKicks();
     }
 
     private void EndHolds()
@@ -186,7 +207,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         join.Active = true;
         _active.Add(join);
         join.Source.Queue.DisableKicks();
-        join.Target?.Queue.DisableKicks();
+        DisableTargetKicks(join);
     }
 
     private void Deactivate(NetJoin join)

@@ -16,6 +16,7 @@ public abstract class LoopThread : IDisposable
     private readonly EventFd _wake = EventFd.Create();
     private readonly Thread _thread;
     private volatile bool _stopping;
+    private volatile bool _ended;
 
     /// <summary>Makes the thread; <see cref="Start"/> starts it.</summary>
     protected LoopThread(string name)
@@ -43,7 +44,10 @@ public abstract class LoopThread : IDisposable
     public void Post(Action work)
     {
         _work.Enqueue(work);
-        _wake.Signal();
+        if (_ended)
+            DoWork(); // there is no thread any more to do it, and somebody may wait for it
+        else
+            _wake.Signal();
     }
 
     /// <summary>Gives the thread work and waits until it is done; does it at once if this is the thread.</summary>
@@ -92,6 +96,8 @@ public abstract class LoopThread : IDisposable
         _wake.Signal();
         if (_thread.IsAlive && !IsCurrent)
             _thread.Join();
+        _ended = true;
+        DoWork();
         Poller.Dispose();
         _wake.Dispose();
     }
@@ -119,7 +125,19 @@ public abstract class LoopThread : IDisposable
 
     private void RunGuarded()
     {
-        Run();
+        while (!_stopping)
+        {
+            try
+            {
+                Run();
+            }
+#pragma warning disable CA1031 // as above
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Failed?.Invoke(e);
+            }
+        }
         DoWork();
     }
 }

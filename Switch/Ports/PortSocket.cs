@@ -24,6 +24,7 @@ internal sealed class PortSocket : IDisposable
     private ulong _listenerToken;
     private Connection? _connection;
     private FileDescriptor? _waiting;
+    private ulong _waitingToken;
     private IDisposable? _timer;
     private bool _disposed;
 
@@ -61,8 +62,8 @@ internal sealed class PortSocket : IDisposable
         {
             _reactor.Unwatch(_listener, _listenerToken);
             _listener.Dispose();
-            _waiting?.Dispose();
-            File.Delete(_port.Spec.SocketPath);
+            DropWaiting();
+            UnixSocket.Remove(_port.Spec.SocketPath);
         }
         Close();
     }
@@ -82,6 +83,11 @@ internal sealed class PortSocket : IDisposable
         // A second front-end waits until the first is gone, unanswered: one that is sent away comes back at once, without
         // end (QEMU with reconnect=). More of them wait behind it, in the listening socket.
         _waiting = socket;
+        _waitingToken = _reactor.WatchEnd(socket, () =>
+        {
+            DropWaiting();
+            _listenerToken = _reactor.Watch(_listener!, Accept);
+        });
         _reactor.Unwatch(_listener!, _listenerToken);
         _port.Notice($"process {WaitingFrontEnd?.Pid} waits for it: process {FrontEnd?.Pid} is connected already, and a port serves one front-end at a time");
     }
@@ -106,9 +112,19 @@ internal sealed class PortSocket : IDisposable
     {
         if (_waiting is not { } socket)
             return;
+        _reactor.Unwatch(socket, _waitingToken);
         _waiting = null;
         _listenerToken = _reactor.Watch(_listener!, Accept);
         Open(socket);
+    }
+
+    private void DropWaiting()
+    {
+        if (_waiting is not { } socket)
+            return;
+        _reactor.Unwatch(socket, _waitingToken);
+        _waiting = null;
+        socket.Dispose();
     }
 
     private void Connect()
@@ -142,10 +158,20 @@ internal sealed class PortSocket : IDisposable
         var state = connection.Session.Process(MessagesPerTurn);
         if (state != SessionState.Open)
             End(connection, state == SessionState.Broken ? connection.Session.Problem : null);
-        else if (!connection.Session.Channel.IsPartial)
-            connection.StopDeadline();
         else
-            connection.Deadline ??= _reactor.After(MessageDeadline, () => End(connection, "the front-end began a message and did not end it"));
+            WatchPartial(connection);
+    }
+
+    /// <summary>Each message has its own time to become whole.</summary>
+    private void WatchPartial(Connection connection)
+    {
+        var channel = connection.Session.Channel;
+        if (!channel.IsPartial || connection.PartialAfter != channel.MessagesReceived)
+            connection.StopDeadline();
+        if (!channel.IsPartial || connection.Deadline != null)
+            return;
+        connection.PartialAfter = channel.MessagesReceived;
+        connection.Deadline = _reactor.After(MessageDeadline, () => End(connection, "the front-end began a message and did not end it"));
     }
 
     private void End(Connection connection, string? problem)
@@ -181,6 +207,9 @@ internal sealed class PortSocket : IDisposable
         public ulong Token { get; set; }
 
         public IDisposable? Deadline { get; set; }
+
+        /// <summary>How many messages came before the one that the deadline is for.</summary>
+        public long PartialAfter { get; set; }
 
         public void StopDeadline()
         {

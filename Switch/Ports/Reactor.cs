@@ -15,12 +15,11 @@ public sealed class Reactor() : LoopThread("control")
 
     /// <summary>Calls back whenever a descriptor is readable, until <see cref="Unwatch"/>.</summary>
     /// <returns>The watch's token.</returns>
-    public ulong Watch(FileDescriptor fd, Action readable)
-    {
-        Poller.Add(fd, PollInterest.Readable, ++_lastToken);
-        _watched.Add(_lastToken, readable);
-        return _lastToken;
-    }
+    public ulong Watch(FileDescriptor fd, Action readable) => Watch(fd, PollInterest.Readable, readable);
+
+    /// <summary>Calls back when the other end is gone, until <see cref="Unwatch"/>.</summary>
+    /// <returns>The watch's token.</returns>
+    public ulong WatchEnd(FileDescriptor fd, Action ended) => Watch(fd, PollInterest.None, ended);
 
     /// <summary>Ends a watch. Before the descriptor is closed.</summary>
     public void Unwatch(FileDescriptor fd, ulong token)
@@ -50,6 +49,13 @@ public sealed class Reactor() : LoopThread("control")
                     Guard(readable);
             FireTimers();
         }
+    }
+
+    private ulong Watch(FileDescriptor fd, PollInterest interest, Action happened)
+    {
+        Poller.Add(fd, interest, ++_lastToken);
+        _watched.Add(_lastToken, happened);
+        return _lastToken;
     }
 
     private int NextTimer()

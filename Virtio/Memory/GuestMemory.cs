@@ -45,11 +45,26 @@ public sealed unsafe class GuestMemory
     /// <summary>Bytes mapped, in all.</summary>
     public ulong TotalBytes => _regions.Aggregate(0UL, (sum, r) => sum + r.Layout.Size);
 
+    /// <summary>How often a guest's memory was lost, in the whole process: then look at <see cref="IsLost"/>.</summary>
+    public static long TotalLosses => BusErrorGuard.TotalLosses;
+
+    /// <summary>Whether the file of a region was cut short while it was mapped. The guest's data is gone; nobody else's is.</summary>
+    public bool IsLost
+    {
+        get
+        {
+            foreach (ref readonly var region in _regions.AsSpan())
+                if (region.Mapped.IsLost)
+                    return true;
+            return false;
+        }
+    }
+
     /// <summary>This table and one region more. This table stays as it was, held by its holders.</summary>
     /// <returns>The new table, held once, or this one if it has the region already; or null and the reason, for a person.</returns>
     public GuestMemory? TryAdd(RegionLayout layout, FileDescriptor file, out string reason)
     {
-        if (IndexOf(layout) >= 0)
+        if (IndexOf(layout) is >= 0 and var known && _regions[known].Layout == layout && _regions[known].Mapped.IsOf(file))
         {
             reason = "";
             return Hold();

@@ -7,12 +7,16 @@ internal sealed unsafe class MappedRegion
 {
     private readonly void* _mapping;
     private readonly nuint _mappingLength;
+    private readonly FileIdentity _file;
+    private readonly int _guard;
     private int _users = 1;
 
-    private MappedRegion(void* mapping, nuint mappingLength, byte* start)
+    private MappedRegion(void* mapping, nuint mappingLength, byte* start, FileIdentity file)
     {
         _mapping = mapping;
         _mappingLength = mappingLength;
+        _file = file;
+        _guard = BusErrorGuard.Add(mapping, mappingLength);
         Start = start;
     }
 
@@ -23,9 +27,7 @@ internal sealed unsafe class MappedRegion
     /// <returns>The region, held once; or null and the reason, for a person.</returns>
     internal static MappedRegion? TryMap(FileDescriptor file, ulong offset, ulong size, out string reason)
     {
-        Libc.Statx status;
-        if (Libc.statx(file.Number, "", Libc.AT_EMPTY_PATH, Libc.STATX_BASIC_STATS, &status) != 0
-            || (status.Mode & Libc.S_IFMT) != Libc.S_IFREG)
+        if (!FileIdentity.TryGet(file, out var identity, out var status) || (status.Mode & Libc.S_IFMT) != Libc.S_IFREG)
         {
             reason = "its descriptor is not a memory file";
             return null;
@@ -35,8 +37,14 @@ internal sealed unsafe class MappedRegion
             reason = $"its file has {status.Size} bytes, fewer than offset {offset} + size {size}";
             return null;
         }
-        return Map(file, offset, size, Math.Max(status.BlockSize, (uint)Environment.SystemPageSize), out reason);
+        return Map(file, identity, offset, size, Math.Max(status.BlockSize, (uint)Environment.SystemPageSize), out reason);
     }
+
+    /// <summary>Whether its file was cut short while it was mapped: zeros that nobody shares are in its place.</summary>
+    internal bool IsLost => BusErrorGuard.Losses(_guard) > 0;
+
+    /// <summary>Whether this is a mapping of that file, by whichever descriptor.</summary>
+    internal bool IsOf(FileDescriptor file) => FileIdentity.TryGet(file, out var identity, out _) && identity == _file;
 
     /// <summary>One more user.</summary>
     internal MappedRegion Hold()
@@ -48,18 +56,25 @@ internal sealed unsafe class MappedRegion
     /// <summary>One user fewer; the last one unmaps.</summary>
     internal void Release()
     {
-        if (Interlocked.Decrement(ref _users) == 0)
-            _ = Libc.munmap(_mapping, _mappingLength);
+        if (Interlocked.Decrement(ref _users) != 0)
+            return;
+        BusErrorGuard.Remove(_guard);
+        _ = Libc.munmap(_mapping, _mappingLength);
     }
 
-    private static MappedRegion? Map(FileDescriptor file, ulong offset, ulong size, uint blockSize, out string reason)
+    private static MappedRegion? Map(FileDescriptor file, FileIdentity identity, ulong offset, ulong size, uint blockSize, out string reason)
     {
         // Huge pages map only at multiples of their size, which the file gives as its block size; a front-end's
         // regions need not begin at one.
         ulong lead = offset % blockSize;
         ulong length = (lead + size + blockSize - 1) / blockSize * blockSize;
-        // A memfd that still takes seals is made unable to shrink: a page that is gone would be a SIGBUS to us.
+        // A page that is gone would be a SIGBUS to us. A memfd that still takes seals is made unable to shrink.
         _ = Libc.fcntl(file.Number, Libc.F_ADD_SEALS, Libc.F_SEAL_SHRINK);
+        if (!BusErrorGuard.IsAvailable && Libc.fcntl(file.Number, Libc.F_GET_SEALS, 0) is var seals && (seals < 0 || (seals & Libc.F_SEAL_SHRINK) == 0))
+        {
+            reason = "its file can shrink: use a memfd sealed against that";
+            return null;
+        }
         void* mapping = Libc.mmap(
             null, (nuint)length, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_NORESERVE, file.Number, (long)(offset - lead));
         if ((nint)mapping == -1)
@@ -69,6 +84,17 @@ internal sealed unsafe class MappedRegion
         }
         _ = Libc.madvise(mapping, (nuint)length, Libc.MADV_DONTDUMP);
         reason = "";
-        return new MappedRegion(mapping, (nuint)length, (byte*)mapping + lead);
+        return new MappedRegion(mapping, (nuint)length, (byte*)mapping + lead, identity);
+    }
+
+    private readonly record struct FileIdentity(ulong Inode, uint Major, uint Minor)
+    {
+        public static bool TryGet(FileDescriptor file, out FileIdentity identity, out Libc.Statx status)
+        {
+            Libc.Statx found;
+            bool got = Libc.statx(file.Number, "", Libc.AT_EMPTY_PATH, Libc.STATX_BASIC_STATS, &found) == 0;
+            (identity, status) = (new FileIdentity(found.Inode, found.DeviceMajor, found.DeviceMinor), found);
+            return got;
+        }
     }
 }

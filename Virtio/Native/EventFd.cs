@@ -8,13 +8,8 @@ namespace InterGuest.Virtio.Native;
 public sealed class EventFd : IDisposable
 {
     private readonly FileDescriptor _fd;
-    private readonly int _number;
 
-    private EventFd(FileDescriptor fd)
-    {
-        _fd = fd;
-        _number = fd.Number;
-    }
+    private EventFd(FileDescriptor fd) => _fd = fd;
 
     /// <summary>The descriptor, still owned by this object: to be watched by a <see cref="Poller"/> or sent to a peer.</summary>
     public FileDescriptor Descriptor => _fd;
@@ -45,14 +40,14 @@ public sealed class EventFd : IDisposable
     public unsafe void Signal()
     {
         ulong one = 1;
-        _ = Libc.write(_number, &one, sizeof(ulong));
+        _ = Libc.write(_fd.Number, &one, sizeof(ulong));
     }
 
     /// <summary>Sets the count to zero, and returns what it was.</summary>
     public unsafe ulong Drain()
     {
         ulong count = 0;
-        return Libc.read(_number, &count, sizeof(ulong)) == sizeof(ulong) ? count : 0;
+        return Libc.read(_fd.Number, &count, sizeof(ulong)) == sizeof(ulong) ? count : 0;
     }
 
     /// <inheritdoc/>

@@ -24,7 +24,9 @@ internal static unsafe partial class Libc
     internal const int EPOLL_CLOEXEC = 0x80000, EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3;
     internal const uint EPOLLIN = 1, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 16, EPOLLRDHUP = 0x2000, EPOLLET = 1u << 31;
 
-    internal const int PROT_READ = 1, PROT_WRITE = 2, MAP_SHARED = 1, MAP_NORESERVE = 0x4000, MADV_DONTDUMP = 16;
+    internal const int PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000;
+    internal const int MADV_DONTDUMP = 16;
+    internal const int SA_SIGINFO = 4, SA_ONSTACK = 0x08000000, SA_RESTART = 0x10000000;
     internal const uint MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2;
     internal const int F_DUPFD_CLOEXEC = 1030, F_GETFL = 3, F_SETFL = 4, F_ADD_SEALS = 1033, F_GET_SEALS = 1034;
     internal const int F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, O_NONBLOCK = 0x800;
@@ -53,14 +55,37 @@ internal static unsafe partial class Libc
     }
 
     /// <summary>The head of <c>struct statx</c>, whose layout is the same on every processor.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 256)]
+    [StructLayout(LayoutKind.Explicit, Size = 256)]
     internal struct Statx
     {
-        internal uint Mask, BlockSize;
-        internal ulong Attributes;
-        internal uint Links, User, Group;
+        [FieldOffset(4)]
+        internal uint BlockSize;
+
+        [FieldOffset(28)]
         internal ushort Mode;
-        internal ulong Inode, Size;
+
+        [FieldOffset(32)]
+        internal ulong Inode;
+
+        [FieldOffset(40)]
+        internal ulong Size;
+
+        [FieldOffset(136)]
+        internal uint DeviceMajor;
+
+        [FieldOffset(140)]
+        internal uint DeviceMinor;
+    }
+
+    /// <summary>The C library's <c>struct sigaction</c> on x86-64.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 152)]
+    internal struct SignalAction
+    {
+        [FieldOffset(0)]
+        internal nint Handler;
+
+        [FieldOffset(136)]
+        internal int Flags;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -123,6 +148,12 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int munmap(void* address, nuint length);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int mprotect(void* address, nuint length, int protection);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int sigaction(int signal, SignalAction* action, SignalAction* before);
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int madvise(void* address, nuint length, int advice);

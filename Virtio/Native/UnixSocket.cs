@@ -94,12 +94,19 @@ public static unsafe class UnixSocket
         return Libc.statx(AtCurrentDirectory, path, 0, Libc.STATX_BASIC_STATS, &status) == 0 && (status.Mode & Libc.S_IFMT) == Libc.S_IFSOCK;
     }
 
+    /// <summary>Removes a socket file; leaves anything else that has taken its place.</summary>
+    public static void Remove(string path)
+    {
+        if (IsSocket(path))
+            _ = Libc.unlink(path);
+    }
+
     /// <summary>Removes a socket file that nobody listens at any more; leaves everything else.</summary>
     /// <returns>Whether the path is free now.</returns>
     public static bool RemoveStale(string path)
     {
         if (!IsSocket(path))
-            return !File.Exists(path);
+            return !Path.Exists(path);
         try
         {
             Connect(path).Dispose();

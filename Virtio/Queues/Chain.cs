@@ -92,6 +92,7 @@ public sealed unsafe class Chain : IDisposable
 
     private bool Grow()
     {
+        ObjectDisposedException.ThrowIf(_segments == null, this);
         if (_capacity >= MaxSegments)
             return false;
         _capacity = Math.Min(_capacity * 2, MaxSegments);

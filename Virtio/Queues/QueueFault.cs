@@ -46,6 +46,9 @@ public enum QueueFault
     /// <summary>The available index moved by more than the queue's size (2.7.6).</summary>
     AvailableIndexJumped,
 
+    /// <summary>The guest's memory file was cut short while we had it mapped.</summary>
+    MemoryLost,
+
     /// <summary>The available ring names a descriptor outside the table (2.7.6).</summary>
     HeadOutOfRange,
 }

@@ -14,5 +14,6 @@ public readonly record struct RingLayout(ulong Descriptors, ulong Available, ulo
     /// <summary>flags, idx, ring, avail_event.</summary>
     internal static ulong UsedBytes(int size) => 6 + 8UL * (uint)size;
 
-    internal bool IsAligned => Descriptors % 16 == 0 && Available % 2 == 0 && Used % 4 == 0;
+    internal static bool IsAligned(nuint descriptors, nuint available, nuint used) =>
+        descriptors % 16 == 0 && available % 2 == 0 && used % 4 == 0;
 }

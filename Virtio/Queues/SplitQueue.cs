@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 
@@ -16,7 +15,7 @@ public sealed unsafe class SplitQueue : IDisposable
     private const ushort NoInterrupt = 1, NoNotify = 1;
 
     private readonly GuestMemory _memory;
-    private readonly Descriptor* _descriptors;
+    private readonly DescriptorTable _descriptors;
 
     // The available ring, the driver's: flags, idx, ring[size], used_event.
     private readonly ushort* _available;
@@ -26,26 +25,25 @@ public sealed unsafe class SplitQueue : IDisposable
     private readonly int _size;
     private readonly int _mask;
     private readonly bool _eventIndex;
-    private readonly bool _indirect;
 
-    private int _hint = -1;
     private ushort _nextAvailable;
     private ushort _knownAvailable;
     private ushort _nextUsed;
     private ushort _publishedUsed;
     private ushort _lastCallAt;
     private bool _calledBefore;
+    private bool _broken;
+    private bool _disposed;
 
     private SplitQueue(GuestMemory memory, byte* descriptors, byte* available, byte* used, int size, ulong features)
     {
         _memory = memory.Hold();
-        _descriptors = (Descriptor*)descriptors;
+        _descriptors = new DescriptorTable(_memory, (Descriptor*)descriptors, size, (features & Features.RingIndirectDescriptors) != 0);
         _available = (ushort*)available;
         _used = (ushort*)used;
         _size = size;
         _mask = size - 1;
         _eventIndex = (features & Features.RingEventIndex) != 0;
-        _indirect = (features & Features.RingIndirectDescriptors) != 0;
     }
 
     /// <summary>Entries of the queue.</summary>
@@ -69,8 +67,6 @@ public sealed unsafe class SplitQueue : IDisposable
     {
         if (size is < 1 or > MaxSize || !int.IsPow2(size))
             return Refuse($"a queue size of {size} is not a power of two up to {MaxSize}", out reason);
-        if (!layout.IsAligned)
-            return Refuse("an area of the ring is not aligned", out reason);
         byte* descriptors = memory.TranslateUser(layout.Descriptors, RingLayout.DescriptorBytes(size));
         byte* available = memory.TranslateUser(layout.Available, RingLayout.AvailableBytes(size));
         byte* used = memory.TranslateUser(layout.Used, RingLayout.UsedBytes(size));
@@ -78,6 +74,9 @@ public sealed unsafe class SplitQueue : IDisposable
             return Refuse(
                 $"the ring's descriptor table (0x{layout.Descriptors:x}), available ring (0x{layout.Available:x}) or used ring (0x{layout.Used:x}) is not in the guest's shared memory",
                 out reason);
+        // What counts is how they lie for us: a region's offset in its file can shift them.
+        if (!RingLayout.IsAligned((nuint)descriptors, (nuint)available, (nuint)used))
+            return Refuse("an area of the ring is not aligned", out reason);
         reason = "";
         var queue = new SplitQueue(memory, descriptors, available, used, size, features);
         queue.StartAt(nextAvailable);
@@ -89,18 +88,17 @@ public sealed unsafe class SplitQueue : IDisposable
     public PopResult TryPop(Chain chain)
     {
         if (_nextAvailable == _knownAvailable && !LookForMore())
-            return Fault == QueueFault.AvailableIndexJumped ? PopResult.BadRing : PopResult.Empty;
+            return _broken ? PopResult.BadRing : PopResult.Empty;
 
         ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
-        if (head >= _size)
+        if (_broken || head >= _size)
         {
-            Fault = QueueFault.HeadOutOfRange;
+            Break(QueueFault.HeadOutOfRange);
             return PopResult.BadRing;
         }
         _nextAvailable++;
         chain.Head = head;
-        chain.Clear();
-        QueueFault fault = Walk(chain, head);
+        QueueFault fault = _descriptors.Load(chain, head);
         if (fault == QueueFault.None)
             return PopResult.Chain;
         Fault = fault;
@@ -162,7 +160,22 @@ public sealed unsafe class SplitQueue : IDisposable
     }
 
     /// <summary>Lets go of the guest's memory.</summary>
-    public void Dispose() => _memory.Release();
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        _memory.Release();
+    }
+
+    /// <summary>Looks whether the guest's memory has been lost; if so the ring is broken.</summary>
+    public bool CheckMemory()
+    {
+        if (!_memory.IsLost)
+            return true;
+        Break(QueueFault.MemoryLost);
+        return false;
+    }
 
     private void StartAt(ushort nextAvailable)
     {
@@ -172,13 +185,23 @@ public sealed unsafe class SplitQueue : IDisposable
         _nextAvailable = _knownAvailable = nextAvailable;
     }
 
+    /// <summary>What is broken once stays so: nothing that comes after it can be believed.</summary>
+    private void Break(QueueFault fault)
+    {
+        if (!_broken)
+            Fault = fault;
+        _broken = true;
+    }
+
     private bool LookForMore()
     {
+        if (_broken)
+            return false;
         ushort index = Volatile.Read(ref _available[1]);
         int more = (ushort)(index - _nextAvailable);
         if (more > _size)
         {
-            Fault = QueueFault.AvailableIndexJumped;
+            Break(QueueFault.AvailableIndexJumped);
             return false;
         }
         _knownAvailable = index;
@@ -200,94 +223,6 @@ public sealed unsafe class SplitQueue : IDisposable
     /// <summary>Whether going from <paramref name="before"/> to <paramref name="now"/> passed the index asked for (2.7.10).</summary>
     internal static bool NeedsEvent(ushort asked, ushort now, ushort before) =>
         (ushort)(now - asked - 1) < (ushort)(now - before);
-
-    private QueueFault Walk(Chain chain, ushort head)
-    {
-        int index = head;
-        for (int steps = 0; steps < _size; steps++)
-        {
-            Descriptor descriptor = Snapshot(_descriptors + index);
-            if ((descriptor.Flags & Descriptor.Indirect) != 0)
-                return WalkIndirect(chain, descriptor);
-            var fault = chain.Append(_memory, ref _hint, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
-            if (fault != QueueFault.None || (descriptor.Flags & Descriptor.Next) == 0)
-                return fault;
-            index = descriptor.NextIndex;
-            if (index >= _size)
-                return QueueFault.NextOutOfRange;
-        }
-        return QueueFault.ChainTooLong;
-    }
-
-    private QueueFault WalkIndirect(Chain chain, in Descriptor table)
-    {
-        if (!_indirect)
-            return QueueFault.IndirectNotNegotiated;
-        if ((table.Flags & Descriptor.Next) != 0)
-            return QueueFault.IndirectWithNext;
-        uint entries = table.Length / Descriptor.Bytes;
-        if (table.Length % Descriptor.Bytes != 0 || entries is 0 or > MaxSize)
-            return QueueFault.IndirectSize;
-        if (table.Address > ulong.MaxValue - table.Length)
-            return QueueFault.AddressNotMapped;
-
-        uint index = 0;
-        for (uint steps = 0; steps < entries; steps++)
-        {
-            if (!TryReadEntry(table.Address + index * Descriptor.Bytes, out Descriptor descriptor))
-                return QueueFault.AddressNotMapped;
-            if ((descriptor.Flags & Descriptor.Indirect) != 0)
-                return QueueFault.IndirectNested;
-            var fault = chain.Append(_memory, ref _hint, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
-            if (fault != QueueFault.None || (descriptor.Flags & Descriptor.Next) == 0)
-                return fault;
-            index = descriptor.NextIndex;
-            if (index >= entries)
-                return QueueFault.NextOutOfRange;
-        }
-        return QueueFault.ChainTooLong;
-    }
-
-    /// <summary>An entry of an indirect table, which may lie at any address, even across two regions.</summary>
-    private bool TryReadEntry(ulong address, out Descriptor descriptor)
-    {
-        byte* entry = _memory.Translate(address, ref _hint, out ulong available);
-        if (available >= Descriptor.Bytes)
-        {
-            descriptor = Snapshot((Descriptor*)entry);
-            return true;
-        }
-        Descriptor copy = default;
-        for (int i = 0; i < Descriptor.Bytes; i++)
-        {
-            byte* one = _memory.Translate(address + (uint)i, ref _hint, out _);
-            if (one == null)
-            {
-                descriptor = default;
-                return false;
-            }
-            ((byte*)&copy)[i] = Volatile.Read(ref *one);
-        }
-        descriptor = copy;
-        return true;
-    }
-
-    /// <summary>Reads a descriptor out of guest memory, each half once.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Descriptor Snapshot(Descriptor* descriptor)
-    {
-        // Not Volatile: that needs alignment, which an indirect table's address need not have. The copy is a local, and
-        // the loads are behind the acquire of the index.
-        ulong low = Unsafe.ReadUnaligned<ulong>(descriptor);
-        ulong high = Unsafe.ReadUnaligned<ulong>((byte*)descriptor + 8);
-        return new Descriptor
-        {
-            Address = low,
-            Length = (uint)high,
-            Flags = (ushort)(high >> 32),
-            NextIndex = (ushort)(high >> 48),
-        };
-    }
 
     private static SplitQueue? Refuse(string why, out string reason)
     {

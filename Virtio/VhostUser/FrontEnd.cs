@@ -137,6 +137,7 @@ public sealed class FrontEnd : IDisposable
     private ReadOnlySpan<byte> Reply(RequestCode request)
     {
         Span<PollEvent> events = stackalloc PollEvent[1];
+        long until = Environment.TickCount64 + _timeoutMilliseconds;
         while (true)
         {
             switch (_channel.TryReceive())
@@ -150,8 +151,10 @@ public sealed class FrontEnd : IDisposable
                 case ReceiveResult.Violation:
                     throw new IOException($"The back-end answered {request} with {_channel.Violation}.");
             }
-            if (_poller.Wait(events, _timeoutMilliseconds) == 0)
+            long left = until - Environment.TickCount64;
+            if (left <= 0)
                 throw new IOException($"The back-end did not answer {request} in {_timeoutMilliseconds} ms.");
+            _poller.Wait(events, (int)left);
         }
     }
 }

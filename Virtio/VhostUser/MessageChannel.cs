@@ -48,8 +48,11 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
     /// <summary>How many descriptors came with it and were not taken.</summary>
     public int FdCount => _fds.Count;
 
-    /// <summary>Why the last receive was a violation.</summary>
+    /// <summary>Why nothing more can be received; empty if it can.</summary>
     public string Violation { get; private set; } = "";
+
+    /// <summary>How many whole messages have come.</summary>
+    public long MessagesReceived { get; private set; }
 
     /// <summary>Whether a message has begun and not ended: its sender should not take long.</summary>
     public bool IsPartial => _received > 0 && !IsWhole;
@@ -63,6 +66,8 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
     /// <summary>Takes what the socket has of the next message. Descriptors of the last message that nobody took are closed.</summary>
     public ReceiveResult TryReceive()
     {
+        if (Violation != "")
+            return ReceiveResult.Violation; // where the next message begins, nobody knows any more
         if (IsWhole)
         {
             DropFds();
@@ -77,7 +82,10 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
             if (_received == MessageLayout.HeaderBytes && HeaderViolation() is { } why)
                 return Violate(why);
             if (IsWhole)
+            {
+                MessagesReceived++;
                 return ReceiveResult.Message;
+            }
         }
     }
 
@@ -91,8 +99,11 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
 
     /// <summary>Sends a message whole, or not at all.</summary>
     /// <returns>False if the peer does not read what it is sent, or is gone.</returns>
+    /// <exception cref="ArgumentException">It is larger than a message can be.</exception>
     public bool TrySend(RequestCode request, ReadOnlySpan<byte> body, bool reply, bool needReply = false, params ReadOnlySpan<FileDescriptor> fds)
     {
+        if (body.Length > MessageLayout.MaxBodyBytes || fds.Length > MessageLayout.MaxFds)
+            throw new ArgumentException($"A message has at most {MessageLayout.MaxBodyBytes} bytes and {MessageLayout.MaxFds} file descriptors.");
         Span<byte> message = stackalloc byte[MessageLayout.HeaderBytes + body.Length];
         uint flags = MessageLayout.Version | (reply ? MessageLayout.ReplyFlag : 0) | (needReply ? MessageLayout.NeedReplyFlag : 0);
         MessageLayout.WriteHeader(message, request, flags, body.Length);

@@ -1,0 +1,90 @@
+using InterGuest.Switch.DataPath;
+using InterGuest.Testing;
+using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Switch.Tests.DataPath;
+
+/// <summary>A join between two guests in memory: no socket, no thread.</summary>
+internal sealed class Wire : IDisposable
+{
+    /// <summary>A driver of the first days: a header of 10 bytes.</summary>
+    public const ulong Legacy = Features.VhostUserProtocolFeatures;
+
+    public const ulong Mergeable = TestGuest.PlainFeatures | Features.NetMergeableBuffers;
+
+    public Wire(TestGuestOptions? sender = null, TestGuestOptions? receiver = null, TimeSpan? hold = null)
+    {
+        (Sender, Receiver) = (new TestGuest(sender), new TestGuest(receiver));
+        Source = End(Sender, Sender.Transmit(), SenderCounters);
+        Target = End(Receiver, Receiver.Receive(), ReceiverCounters);
+        Join = new NetJoin(Source, Target, hold ?? TimeSpan.FromSeconds(60), Link);
+    }
+
+    public TestGuest Sender { get; }
+
+    public TestGuest Receiver { get; }
+
+    public PortCounters SenderCounters { get; } = new();
+
+    public PortCounters ReceiverCounters { get; } = new();
+
+    public TrafficCounters Link { get; } = new();
+
+    public QueueEnd Source { get; }
+
+    public QueueEnd Target { get; }
+
+    public NetJoin Join { get; }
+
+    public RawRing SentRing => new(Sender, Sender.Transmit());
+
+    public RawRing ReceivedRing => new(Receiver, Receiver.Receive());
+
+    /// <summary>The device's side of a guest's queue, over a second mapping of its memory.</summary>
+    public static QueueEnd End(TestGuest guest, TestQueue queue, PortCounters counters)
+    {
+        var memory = GuestMemory.Empty.TryAdd(guest.Memory.Layout, guest.Memory.File, out string why);
+        Assert.True(memory != null, why);
+        var split = SplitQueue.TryCreate(memory, queue.Driver.Layout, queue.Driver.Size, guest.Features, 0, out why);
+        Assert.True(split != null, why);
+        memory.Release(); // the queue holds it
+        return new QueueEnd(split, guest.Features, queue.Kick, queue.Call, counters);
+    }
+
+    public TransferResult Pass(int budget = 64) => Join.Transfer(budget);
+
+    public long Dropped(DropReason reason) => SenderCounters.Sent.Drops.FirstOrDefault(d => d.Reason == reason).Count;
+
+    /// <summary>Every frame sent is delivered or in exactly one drop counter, by the port's and by the link's count.</summary>
+    public void AssertAccounted(long sent, long delivered)
+    {
+        Assert.Equal(delivered, SenderCounters.Sent.Frames);
+        Assert.Equal(delivered, ReceiverCounters.Received.Frames);
+        Assert.Equal(delivered, Link.Frames);
+        Assert.Equal(sent - delivered, SenderCounters.Sent.Drops.Sum(d => d.Count));
+        Assert.Equal(SenderCounters.Sent.Drops, Link.Drops);
+        Assert.Equal(SenderCounters.Sent.Bytes, ReceiverCounters.Received.Bytes);
+        Assert.Equal(SenderCounters.Sent.Bytes, Link.Bytes);
+        Assert.Empty(ReceiverCounters.Received.Drops);
+    }
+
+    /// <summary>What the receiver was given back, chain by chain.</summary>
+    public List<(int Token, uint Written)> Returned()
+    {
+        var all = new List<(int, uint)>();
+        while (Receiver.Receive().Driver.TryGetUsed(out int token, out uint written))
+            all.Add((token, written));
+        return all;
+    }
+
+    public void Dispose()
+    {
+        Join.Dispose();
+        Source.Dispose();
+        Target.Dispose();
+        Sender.Dispose();
+        Receiver.Dispose();
+    }
+}

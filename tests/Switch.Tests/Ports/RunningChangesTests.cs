@@ -1,0 +1,173 @@
+using InterGuest.Protos.V1;
+using InterGuest.Testing;
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.VhostUser;
+
+namespace InterGuest.Switch.Tests.Ports;
+
+/// <summary>What front-ends change while traffic flows: no frame may be lost, doubled or go to the wrong place.</summary>
+public class RunningChangesTests
+{
+    [Fact]
+    public void TheMemoryTableMayBeReplaced() => WhileFramesFlow((_, guest) =>
+        guest.FrontEnd.SetMemoryTable((guest.Memory.Layout, guest.Memory.File)));
+
+    [Fact]
+    public void RegionsMayBeAddedAndRemoved() => WhileFramesFlow((_, guest) =>
+    {
+        using var more = new DriverMemory(1 << 20, 0x9000_0000);
+        guest.FrontEnd.ChangeMemory(RequestCode.AddMemoryRegion, more.Layout, more.File);
+        // QEMU sends no file and no offset with this one.
+        guest.FrontEnd.ChangeMemory(RequestCode.RemoveMemoryRegion, more.Layout);
+    });
+
+    [Fact]
+    public void RingsMayBeStoppedAndStarted() => WhileFramesFlow((_, guest) =>
+    {
+        uint receive = guest.FrontEnd.StopVring(0), transmit = guest.FrontEnd.StopVring(1);
+        guest.StartRing(1, transmit);
+        guest.StartRing(0, receive);
+    });
+
+    [Fact]
+    public void TheCallMayBeReplaced() => WhileFramesFlow((_, guest) =>
+    {
+        guest.FrontEnd.Set(RequestCode.SetVringCall, 0, guest.Receive().Call.Descriptor);
+        guest.FrontEnd.Set(RequestCode.SetVringCall, 1, guest.Transmit().Call.Descriptor);
+    });
+
+    [Fact]
+    public void TheSameFeaturesMayBeSetAgain() => WhileFramesFlow((_, guest) => guest.FrontEnd.Set(RequestCode.SetFeatures, guest.Features));
+
+    [Fact]
+    public void TheLinkMayBeAskedFor() => WhileFramesFlow((board, _) => board.Port("a"));
+
+    [Fact]
+    public void ARegionAddedCarriesFrames()
+    {
+        using var board = new TestSwitch();
+        var (a, b) = board.Join();
+        using var _ = a;
+        using var __ = b;
+        using var more = new DriverMemory(1 << 20, 0x9000_0000);
+        a.FrontEnd.ChangeMemory(RequestCode.AddMemoryRegion, more.Layout, more.File);
+        Assert.Equal((16u << 20) + (1 << 20), board.Port("a").MappedBytes);
+        byte[] frame = Frames.Numbered(1, 100);
+        ulong at = more.Allocate(112);
+        frame.CopyTo(more.At(at + 12, 100));
+        a.Transmit().Driver.TryAdd([new(at, 112)], [], 0);
+        a.Transmit().KickIfWanted();
+        Assert.Equal(frame, b.ReceiveFrame());
+        a.Transmit().NextUsed();
+
+        a.FrontEnd.ChangeMemory(RequestCode.RemoveMemoryRegion, more.Layout);
+        a.Transmit().Driver.TryAdd([new(at, 112)], [], 0);
+        a.Transmit().KickIfWanted();
+        Assert.Equal(0u, a.Transmit().NextUsed());
+        Assert.Equal(1ul, board.Port("a").Dropped("bad_chain"));
+        Assert.Equal("address_not_mapped", board.Port("a").Counters.Faults.Single().Reason);
+        Exchange.BothWays(a, b);
+    }
+
+    [Fact]
+    public void RingsWithoutAKickArePolled()
+    {
+        const ulong noDescriptor = 0x100;
+        using var board = new TestSwitch();
+        var (a, b) = board.Join();
+        using var _ = a;
+        using var __ = b;
+        a.FrontEnd.Set(RequestCode.SetVringKick, 0 | noDescriptor);
+        a.FrontEnd.Set(RequestCode.SetVringKick, 1 | noDescriptor);
+        Exchange.BothWays(a, b);
+        a.FrontEnd.Set(RequestCode.SetVringKick, 1, a.Transmit().Kick.Descriptor);
+        Exchange.BothWays(a, b);
+    }
+
+    [Fact]
+    public void ARingMayMoveToAnotherPlace()
+    {
+        using var board = new TestSwitch();
+        var (a, b) = board.Join();
+        using var _ = a;
+        using var __ = b;
+        Exchange.BothWays(a, b);
+        // The guest's driver is loaded anew: new rings, and indices from 0.
+        using var anew = new TestGuest();
+        anew.Attach(a.FrontEnd);
+        Assert.Equal((5u, 5u), (a.FrontEnd.StopVring(0), a.FrontEnd.StopVring(1)));
+        a.FrontEnd.SetMemoryTable((anew.Memory.Layout, anew.Memory.File));
+        anew.StartRing(0, 0);
+        anew.StartRing(1, 0);
+        Exchange.BothWays(anew, b);
+        board.AssertAccounted("a", 10);
+        board.AssertAccounted("b", 10);
+    }
+
+    [Fact]
+    public void AStoppedRingIsNotTouchedAndItsBaseIsRight()
+    {
+        using var board = new TestSwitch();
+        var (a, b) = board.Join();
+        using var _ = a;
+        using var __ = b;
+        Exchange.OneWay(a, b, 7);
+        Assert.Equal(7u, a.FrontEnd.StopVring(1));
+        Assert.Equal(0u, a.FrontEnd.StopVring(0)); // buffers were posted, and none was used
+        a.Send(Frames.Numbered(8, 60));
+        b.Send(Frames.Numbered(9, 60));
+        Assert.Equal(0u, b.Transmit().NextUsed());
+        Assert.Equal(1ul, board.Port("b").Dropped("peer_not_running"));
+        Assert.False(a.Transmit().Driver.TryGetUsed(out int _, out uint _));
+        Assert.False(a.Receive().Driver.TryGetUsed(out int _, out uint _));
+        Assert.Equal(7u, a.FrontEnd.StopVring(1)); // asked twice, as QEMU does after an error
+    }
+
+    /// <summary>Both ways at once, while the front-end of one does its worst.</summary>
+    private static void WhileFramesFlow(Action<TestSwitch, TestGuest> change)
+    {
+        const int frames = 1500;
+        using var board = new TestSwitch();
+        var (a, b) = board.Join(hold: TimeSpan.FromSeconds(60));
+        using var _ = a;
+        using var __ = b;
+        var there = Task.Run(() => Stream(a, b, frames));
+        var back = Task.Run(() => Stream(b, a, frames));
+        int changes = 0;
+        for (; !there.IsCompleted || !back.IsCompleted || changes < 20; changes++)
+            change(board, a);
+        // Frames sent to a ring that is stopped at that moment are dropped, and counted.
+        int lost = there.GetAwaiter().GetResult() + back.GetAwaiter().GetResult();
+        board.AssertAccounted("a", frames);
+        board.AssertAccounted("b", frames);
+        var ports = new[] { board.Port("a"), board.Port("b") };
+        Assert.Equal(lost, (int)ports.Aggregate(0UL, (sum, p) => sum + p.Dropped("peer_not_running")));
+        Assert.Equal(lost, (int)ports.Aggregate(0UL, (sum, p) => sum + p.Dropped()));
+        Assert.All(ports, p => Assert.Equal("", p.Fault));
+        Assert.Equal(LinkState.Up, board.Link("wire").State);
+    }
+
+    /// <summary>Sends numbered frames, one after the other is given back; the receiver must get them in order, none twice.</summary>
+    /// <returns>How many did not arrive.</returns>
+    private static int Stream(TestGuest from, TestGuest to, int frames)
+    {
+        int next = 0, lost = 0;
+        for (int i = 0; i < frames; i++)
+        {
+            from.Send(Frames.Numbered(i, 100));
+            from.Transmit().NextUsed();
+            // Delivered before it is given back: what is not there now never comes.
+            if (!to.Receive().HasUsed)
+            {
+                lost++;
+                continue;
+            }
+            byte[] got = to.ReceiveFrame();
+            Assert.Equal(Frames.Numbered(i, 100), got);
+            Assert.True(Frames.NumberOf(got) >= next);
+            next = Frames.NumberOf(got) + 1;
+        }
+        Assert.False(to.Receive().HasUsed);
+        return lost;
+    }
+}

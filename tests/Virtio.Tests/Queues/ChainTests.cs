@@ -1,0 +1,60 @@
+using InterGuest.Virtio.Queues;
+using InterGuest.Virtio.Tests.Fixtures;
+
+namespace InterGuest.Virtio.Tests.Queues;
+
+public class ChainTests
+{
+    [Fact]
+    public void NewChainIsEmpty()
+    {
+        using var chain = new Chain();
+        Assert.Equal((0UL, 0UL, 0UL, 0UL), (chain.ReadableBytes, chain.WritableBytes, chain.Readable.Remaining, chain.Writable.Remaining));
+    }
+
+    [Fact]
+    public void EachCursorStartsAtTheBeginning()
+    {
+        using var queue = new TwoSidedQueue(4);
+        queue.Driver.TryAdd([queue.Buffer(1, 2)], [queue.Room(1)], 0);
+        queue.Driver.Publish();
+        queue.Pop();
+        Assert.Equal([1, 2], queue.Readable());
+        Assert.Equal([1, 2], queue.Readable());
+    }
+
+    [Fact]
+    public void LoadingAnewForgetsTheLastChain()
+    {
+        using var queue = new TwoSidedQueue(64);
+        var buffer = queue.Buffer(1, 2, 3);
+        queue.Driver.TryAdd([.. Enumerable.Repeat(buffer, 30)], [.. Enumerable.Repeat(queue.Room(1), 10)], 0);
+        queue.Driver.TryAdd([], [queue.Room(7)], 1);
+        queue.Driver.Publish();
+        queue.Pop();
+        Assert.Equal((90UL, 10UL), (queue.Chain.ReadableBytes, queue.Chain.WritableBytes));
+        queue.Pop();
+        Assert.Equal((0UL, 7UL), (queue.Chain.ReadableBytes, queue.Chain.WritableBytes));
+    }
+
+    [Fact]
+    public void DisposedTwiceIsFreedOnce()
+    {
+        var chain = new Chain();
+        chain.Dispose();
+        chain.Dispose();
+        Assert.Equal(0UL, chain.Readable.Remaining);
+    }
+
+    /// <summary>Its memory is freed: loading it would write to what is not ours.</summary>
+    [Fact]
+    public void DisposedChainCannotBeLoaded()
+    {
+        using var queue = new TwoSidedQueue(4);
+        queue.Driver.TryAdd([queue.Buffer(1)], [], 0);
+        queue.Driver.Publish();
+        var chain = new Chain();
+        chain.Dispose();
+        Assert.ThrowsAny<Exception>(() => queue.Device.TryPop(chain));
+    }
+}
