@@ -11,14 +11,23 @@ public sealed unsafe class DriverMemory : IDisposable
     private readonly MappedRegion _mapped;
     private ulong _allocated;
 
-    /// <summary>Makes and maps memory of <paramref name="size"/> zero bytes.</summary>
+    /// <summary>Makes and maps memory of <paramref name="size"/> zero bytes, sealed against shrinking.</summary>
     /// <param name="size">Bytes: a multiple of the page size.</param>
     /// <param name="guestAddress">Where the guest has it. Any page: it need not be where it is mapped.</param>
-    /// <param name="seal">Seal it against shrinking, as every guest should.</param>
     /// <exception cref="NativeException">No memory is left.</exception>
-    public DriverMemory(long size, ulong guestAddress, bool seal = true)
+    public DriverMemory(long size, ulong guestAddress)
+        : this(MemFd.Create("interguest-guest", size), size, guestAddress)
     {
-        File = MemFd.Create("interguest-guest", size, seal);
+    }
+
+    /// <summary>Maps a file as the guest's memory, and owns it.</summary>
+    /// <param name="file">Of at least <paramref name="size"/> bytes.</param>
+    /// <param name="size">Bytes: a multiple of the page size.</param>
+    /// <param name="guestAddress">Where the guest has it.</param>
+    /// <exception cref="InvalidOperationException">It cannot be mapped.</exception>
+    public DriverMemory(FileDescriptor file, long size, ulong guestAddress)
+    {
+        File = file;
         _mapped = MappedRegion.TryMap(File, 0, (ulong)size, out string why) ?? throw new InvalidOperationException(why);
         Layout = new RegionLayout(guestAddress, (ulong)size, (ulong)_mapped.Start, 0);
     }

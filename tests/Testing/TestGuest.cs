@@ -27,7 +27,9 @@ public sealed class TestGuest : IDisposable
     public TestGuest(TestGuestOptions? options = null)
     {
         _options = options ?? new TestGuestOptions();
-        Memory = new DriverMemory(_options.MemoryBytes, _options.GuestAddress);
+        Memory = _options.MemoryFile is { } file
+            ? new DriverMemory(file, _options.MemoryBytes, _options.GuestAddress)
+            : new DriverMemory(_options.MemoryBytes, _options.GuestAddress);
         for (int i = 0; i < _options.QueuePairs * 2; i++)
             _queues.Add(new TestQueue(this, i, _options));
         foreach (int pair in Enumerable.Range(0, _options.QueuePairs))

@@ -9,6 +9,9 @@ public sealed record TestGuestOptions
     /// <summary>Bytes of memory.</summary>
     public long MemoryBytes { get; init; } = 16 << 20;
 
+    /// <summary>The file behind its memory; null: a memfd, sealed. The guest owns it.</summary>
+    public Virtio.Native.FileDescriptor? MemoryFile { get; init; }
+
     /// <summary>Where its memory begins. Not where it is mapped, so that addresses of two kinds are never the same.</summary>
     public ulong GuestAddress { get; init; } = 0x4000_0000;
 

@@ -28,13 +28,14 @@ public sealed class DpdkTests(ITestOutputHelper output)
         await using (var testpmd = await Testpmd.StartAsync(first, second, device, queues))
         {
             await process.LinkIsUpAsync("l");
-            await testpmd.CirculateAsync(4);
+            // One burst of 32 a queue and port: all of them together fit into one ring, so that testpmd itself drops none.
+            await testpmd.CirculateAsync(1);
             await Command.EventuallyAsync(async () => (await testpmd.ReceivedAsync()).Min() > Enough, "both ports receive");
             var (received, sent, dropped) = await testpmd.StopAsync();
             output.WriteLine($"{received} frames received, {sent} sent");
             Assert.Equal(0, dropped);
-            // All that was sent was received, but for what was under way: at most what was set off, 4 bursts of 32 a queue and port.
-            Assert.InRange(sent - received, 0, 4 * 32 * queues * 2);
+            // All that was sent was received, but for what was under way: at most what was set off.
+            Assert.InRange(sent - received, 0, 32 * queues * 2);
             await AssertNothingWasLostAsync(process, queues);
         }
         await process.PortBecomesAsync("a", PortState.Listening);
