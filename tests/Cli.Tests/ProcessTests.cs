@@ -65,7 +65,7 @@ public class ProcessTests : SwitchTest
             BashAsync($"exec {Program} {command}", out Process process);
         int id = process.Id;
         await Task.WhenAny(Control.Asked, program);
-        using Process kill = Process.Start("kill", [$"-{signal}", $"{id}"]);
+        using Process kill = Process.Start("sh", ["-c", $"kill -{signal} {id}"]);
         Assert.Equal((exitCode, "", ""), await program);
     }
 

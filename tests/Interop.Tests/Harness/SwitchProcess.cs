@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net.Sockets;
 using Grpc.Net.Client;
 using InterGuest.Protos.V1;
@@ -145,7 +144,7 @@ public sealed class SwitchProcess : IAsyncDisposable
     /// <returns>Its exit status.</returns>
     public async Task<int> TerminateAsync()
     {
-        await Command.MustAsync("kill", ["-TERM", Process.Id.ToString(CultureInfo.InvariantCulture)]);
+        await Command.MustAsync("sh", ["-c", $"kill -TERM {Process.Id}"]);
         await Process.WaitForExitAsync().WaitAsync(Command.DefaultTimeout);
         return Process.ExitCode;
     }

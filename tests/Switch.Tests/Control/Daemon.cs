@@ -49,7 +49,7 @@ internal sealed class Daemon : IDisposable
     /// <param name="directory">Where all that is its own goes.</param>
     /// <param name="options">In place of its control socket.</param>
     /// <param name="state">Its state directory.</param>
-    /// <param name="unprivileged">As a user who may write its sockets and nothing else.</param>
+    /// <param name="unprivileged">Bound by file modes even if the tests run as root, who then has no capabilities.</param>
     public static Daemon Launch(TemporaryDirectory directory, string? options = null, string state = "state", bool unprivileged = false)
     {
         string control = directory.At("control.sock");
@@ -68,11 +68,7 @@ internal sealed class Daemon : IDisposable
         {
             Directory.CreateDirectory(directory.At(state), ReadOnly);
             if (Environment.IsPrivilegedProcess)
-            {
-                const UnixFileMode all = (UnixFileMode)0x1ff;
-                File.SetUnixFileMode(directory.Root, all);
-                (program, arguments) = ("setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", "dotnet", .. arguments]);
-            }
+                (program, arguments) = ("setpriv", ["--bounding-set=-all", "--inh-caps=-all", "dotnet", .. arguments]);
         }
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root };
         return new Daemon(Process.Start(start)!, control);
@@ -91,7 +87,7 @@ internal sealed class Daemon : IDisposable
 
     public async Task SignalAsync(string signal)
     {
-        using var kill = Process.Start("kill", [$"-{signal}", $"{_process.Id}"]);
+        using var kill = Process.Start("sh", ["-c", $"kill -{signal} {_process.Id}"]);
         await kill.WaitForExitAsync();
     }
 
