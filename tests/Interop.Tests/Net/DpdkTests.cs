@@ -27,6 +27,9 @@ public sealed class DpdkTests(ITestOutputHelper output)
 
         await using (var testpmd = await Testpmd.StartAsync(first, second, device, queues))
         {
+            // DPDK does not wait for its queues to be enabled; what is sent on one that is not yet is dropped, and rightly.
+            foreach (string port in new[] { "a", "b" })
+                await Command.EventuallyAsync(async () => (await process.PortAsync(port)).RunningQueuePairs == queues, $"all queues of {port} run");
             await process.LinkIsUpAsync("l");
             // One burst of 32 a queue and port: all of them together fit into one ring, so that testpmd itself drops none.
             await testpmd.CirculateAsync(1);
