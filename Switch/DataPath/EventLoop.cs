@@ -61,12 +61,13 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         var events = new PollEvent[64];
         for (int round = 0; !Stopping; round++)
         {
+            // Before any sleep: what the last turns touched may have been gone.
+            if (GuestMemory.TotalLosses != _losses)
+                FindLosses();
             if (_active.Count == 0 || round % RoundsPerLook == 0)
                 Look(events);
             if (_waiting > 0)
                 EndHolds();
-            if (GuestMemory.TotalLosses != _losses)
-                FindLosses();
             // A turn can take its own join off the list, and a fault all those of its guest.
             for (int i = _active.Count - 1; i >= 0; i--)
                 if (i < _active.Count)
@@ -149,18 +150,20 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     {
         _losses = GuestMemory.TotalLosses;
         foreach (var end in _joins.SelectMany(j => new[] { j.Source, j.Target }).OfType<QueueEnd>().Distinct().ToArray())
-            if (!end.Queue.CheckMemory())
+            if (end.Queue.IsMemoryLost)
                 OnFault(end);
     }
 
     private void OnFault(QueueEnd end)
     {
-        end.Counters.Faulted(end.Queue.Fault);
+        // Zeros in the place of lost memory look like many other faults.
+        var fault = end.Queue.IsMemoryLost ? QueueFault.MemoryLost : end.Queue.Fault;
+        end.Counters.Faulted(fault);
         foreach (var join in end.Joins)
             Deactivate(join);
         // No more kicks of this ring: they would only bring us back here.
         Unwatch(end);
-        RingFault?.Invoke(end, end.Queue.Fault);
+        RingFault?.Invoke(end, fault);
     }
 
     private void BeginHold(NetJoin join)

@@ -168,14 +168,8 @@ public sealed unsafe class SplitQueue : IDisposable
         _memory.Release();
     }
 
-    /// <summary>Looks whether the guest's memory has been lost; if so the ring is broken.</summary>
-    public bool CheckMemory()
-    {
-        if (!_memory.IsLost)
-            return true;
-        Break(QueueFault.MemoryLost);
-        return false;
-    }
+    /// <summary>Whether the guest's memory has been lost: nothing in the ring is the guest's any more.</summary>
+    public bool IsMemoryLost => _memory.IsLost;
 
     private void StartAt(ushort nextAvailable)
     {

@@ -11,12 +11,14 @@ public sealed class LostMemoryTests : IDisposable
 
     public void Dispose() => _switch.Dispose();
 
-    [Fact]
-    public void Promise_1_A_guest_that_cuts_its_memory_while_it_runs_is_stopped_alone()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Virtio.Devices.Features.RingEventIndex)]
+    public void Promise_1_A_guest_that_cuts_its_memory_while_it_runs_is_stopped_alone(ulong features)
     {
         string path = _switch.Directory.At("memory");
         File.WriteAllBytes(path, new byte[Bytes]);
-        var (a, b) = _switch.Join(new TestGuestOptions { MemoryFile = StrangeFile.Open(path), MemoryBytes = Bytes });
+        var (a, b) = _switch.Join(new TestGuestOptions { Features = TestGuest.PlainFeatures | features, MemoryFile = StrangeFile.Open(path), MemoryBytes = Bytes });
         string c = _switch.AddPort("c"), d = _switch.AddPort("d");
         _switch.AddLink("other", "c", "d");
         using var first = TestGuest.Run(c);
