@@ -38,7 +38,7 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 "$root/deploy/guest/build.sh"
 say "building the tests"
 # No build servers that would outlive this script.
-dotnet build "$root/InterGuest.sln" -nodeReuse:false -p:UseSharedCompilation=false -v quiet -clp:ErrorsOnly -p:WarningLevel=4
+dotnet build "$root/InterGuest.sln" -nodeReuse:false -p:UseSharedCompilation=false -v quiet -clp:ErrorsOnly
 
 results=$root/artifacts/tests
 rm -rf "$results"
