@@ -129,8 +129,8 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
     private List<Event> Current()
     {
         var now = time.GetUtcNow();
-        var ports = board.Ports.Select(p => new SwitchEvent(now, EventKind.Current, $"port {p.Name} is {p.State.ToString().ToLowerInvariant()}", p, null).ToProto(board.LinkOf(p)));
-        var links = board.Links.Select(l => new SwitchEvent(now, EventKind.Current, $"link {l.Name} is {l.State.ToString().ToLowerInvariant()}", null, l).ToProto(null));
+        var ports = board.Ports.Select(p => new SwitchEvent(now, EventKind.Current, $"port {p.Name} is {SnakeCase.Of(p.State)}", p, null).ToProto(board.LinkOf(p)));
+        var links = board.Links.Select(l => new SwitchEvent(now, EventKind.Current, $"link {l.Name} is {SnakeCase.Of(l.State)}", null, l).ToProto(null));
         return [.. ports, .. links];
     }
 }

@@ -64,7 +64,7 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
     /// <returns>Whether the state is another than before.</returns>
     public bool Update()
     {
-        string[] idle = [.. Ports.Where(p => p.RunningPairs == 0).Select(p => $"port {p.Name} is {p.State.ToString().ToLowerInvariant()}")];
+        string[] idle = [.. Ports.Where(p => p.RunningPairs == 0).Select(p => $"port {p.Name} is {SnakeCase.Of(p.State)}")];
         var (state, reason) = !AdminUp ? (LinkState.Down, "set down by its owner")
             : idle.Length > 0 ? (LinkState.Waiting, string.Join(", ", idle))
             : (LinkState.Up, "");

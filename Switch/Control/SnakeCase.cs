@@ -1,6 +1,6 @@
 namespace InterGuest.Switch.Control;
 
-/// <summary>Names of reasons as the outside sees them: NoBuffers is no_buffers. Part of the interface, so an enum's name is too.</summary>
+/// <summary>Names of reasons and states as the outside sees them: NoBuffers is no_buffers. Part of the interface, so an enum's name is too.</summary>
 internal static class SnakeCase
 {
     public static string Of<T>(T value)

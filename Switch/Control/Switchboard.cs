@@ -76,7 +76,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _ports.Add(name, port);
         _wiring.Add(port);
         _told.Add(port, (port.State, ""));
-        Tell(EventKind.Created, $"port {name} is {port.State.ToString().ToLowerInvariant()} at {path}", port, null);
+        Tell(EventKind.Created, $"port {name} is {SnakeCase.Of(port.State)} at {path}", port, null);
         Reconfigured?.Invoke();
         return port;
     }
@@ -192,7 +192,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         {
             _told[port] = (port.State, port.FaultReason);
             string why = port.FaultReason == "" ? "" : $": {port.FaultReason}";
-            Tell(EventKind.Changed, $"port {port.Name} is {port.State.ToString().ToLowerInvariant()}{why}", port, null);
+            Tell(EventKind.Changed, $"port {port.Name} is {SnakeCase.Of(port.State)}{why}", port, null);
         }
         if (_wiring.LinkOf(port) is { } link)
             UpdateLink(link);
@@ -250,7 +250,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         }
     }
 
-    private static string Describe(Link link) => link.Reason == "" ? "up" : $"{link.State.ToString().ToLowerInvariant()} ({link.Reason})";
+    private static string Describe(Link link) => link.Reason == "" ? "up" : $"{SnakeCase.Of(link.State)} ({link.Reason})";
 
     private void Tell(EventKind kind, string text, Port? port, Link? link) =>
         Happened?.Invoke(new SwitchEvent(_time.GetUtcNow(), kind, text, port, link));

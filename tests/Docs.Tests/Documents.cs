@@ -1,9 +1,11 @@
+using InterGuest.Testing;
+
 namespace InterGuest.Docs.Tests;
 
 /// <summary>The project's documents for people.</summary>
 internal static class Documents
 {
-    public static string Root { get; } = FindRoot();
+    public static string Root => SourceTree.Root;
 
     public static string Readme { get; } = File.ReadAllText(Path.Combine(Root, "README.md"));
 
@@ -15,13 +17,5 @@ internal static class Documents
         Assert.True(at >= 0, $"README.md has no section '{heading}'");
         int end = Readme.IndexOf("\n## ", at + start.Length, StringComparison.Ordinal);
         return end < 0 ? Readme[at..] : Readme[at..end];
-    }
-
-    private static string FindRoot()
-    {
-        string? directory = AppContext.BaseDirectory;
-        while (directory != null && !File.Exists(Path.Combine(directory, "InterGuest.sln")))
-            directory = Path.GetDirectoryName(directory);
-        return directory ?? throw new DirectoryNotFoundException("InterGuest.sln is nowhere above the tests");
     }
 }

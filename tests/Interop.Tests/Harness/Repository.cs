@@ -1,16 +1,21 @@
+using InterGuest.Testing;
+
 namespace InterGuest.Interop.Tests.Harness;
 
 /// <summary>Where things are.</summary>
 internal static class Repository
 {
     /// <summary>The top of the source tree.</summary>
-    public static string Root { get; } = Find();
+    public static string Root => SourceTree.Root;
 
     /// <summary>A program of ours, as users have it; after <see cref="BuildAsync"/>.</summary>
     public static string Program(string name) => Path.Combine(Root, "bin", name);
 
     /// <summary>Builds our programs, unless they are up to date.</summary>
     public static Task BuildAsync() => Built.Value;
+
+    /// <summary>Builds the guest that VMs boot, unless it is up to date.</summary>
+    public static Task BuildGuestAsync() => GuestBuilt.Value;
 
     /// <summary>A script of the project.</summary>
     public static string Script(string path) => Path.Combine(Root, path);
@@ -19,13 +24,9 @@ internal static class Repository
     public static bool HasProgram(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => File.Exists(Path.Combine(d, name)));
 
-    private static readonly Lazy<Task> Built = new(() => Command.MustAsync(Script("deploy/build.sh"), [], TimeSpan.FromMinutes(15)));
+    private static readonly Lazy<Task> Built = Once("deploy/build.sh");
 
-    private static string Find()
-    {
-        string? directory = AppContext.BaseDirectory;
-        while (directory != null && !File.Exists(Path.Combine(directory, "InterGuest.sln")))
-            directory = Path.GetDirectoryName(directory);
-        return directory ?? throw new DirectoryNotFoundException("InterGuest.sln is nowhere above the tests");
-    }
+    private static readonly Lazy<Task> GuestBuilt = Once("deploy/guest/build.sh");
+
+    private static Lazy<Task> Once(string script) => new(() => Command.MustAsync(Script(script), [], TimeSpan.FromMinutes(15)));
 }

@@ -41,7 +41,7 @@ public sealed class VmPair : IAsyncDisposable
     /// <summary>Boots both and sets up their addresses.</summary>
     public static async Task<VmPair> BootAsync(VmPairOptions? options = null)
     {
-        await Command.MustAsync(Repository.Script("deploy/guest/build.sh"), [], TimeSpan.FromMinutes(15));
+        await Repository.BuildGuestAsync();
         var pair = new VmPair(await SwitchProcess.StartNewAsync(), options ?? new VmPairOptions());
         try
         {

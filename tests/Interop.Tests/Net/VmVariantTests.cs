@@ -50,7 +50,7 @@ public sealed class VmVariantTests
     public async Task Memory_that_is_not_shared_is_said_to_be_so()
     {
         await using var process = await SwitchProcess.StartNewAsync();
-        await Command.MustAsync(Repository.Script("deploy/guest/build.sh"), [], TimeSpan.FromMinutes(15));
+        await Repository.BuildGuestAsync();
         string socket = await process.CliAsync("port", "add", "alice");
         await using var vm = new Vm("alice", process.Directory);
         await vm.StartAsync(
