@@ -39,6 +39,33 @@ public static class Features
     /// <summary>Several pairs of queues (VIRTIO_NET_F_MQ).</summary>
     public const ulong NetMultiqueue = 1UL << 22;
 
+    /// <summary>The most buffers of a request's data are in the configuration (VIRTIO_BLK_F_SEG_MAX; 5.2.3).</summary>
+    public const ulong BlockSegmentMax = 1UL << 2;
+
+    /// <summary>The disk cannot be written (VIRTIO_BLK_F_RO).</summary>
+    public const ulong BlockReadOnly = 1UL << 5;
+
+    /// <summary>The size of a block is in the configuration (VIRTIO_BLK_F_BLK_SIZE).</summary>
+    public const ulong BlockSize = 1UL << 6;
+
+    /// <summary>There is a cache, and a FLUSH (VIRTIO_BLK_F_FLUSH).</summary>
+    public const ulong BlockFlush = 1UL << 9;
+
+    /// <summary>Good sizes of requests are in the configuration (VIRTIO_BLK_F_TOPOLOGY).</summary>
+    public const ulong BlockTopology = 1UL << 10;
+
+    /// <summary>The driver may turn the cache off and on (VIRTIO_BLK_F_CONFIG_WCE).</summary>
+    public const ulong BlockConfigWriteback = 1UL << 11;
+
+    /// <summary>Several queues (VIRTIO_BLK_F_MQ).</summary>
+    public const ulong BlockMultiqueue = 1UL << 12;
+
+    /// <summary>DISCARD (VIRTIO_BLK_F_DISCARD).</summary>
+    public const ulong BlockDiscard = 1UL << 13;
+
+    /// <summary>WRITE_ZEROES (VIRTIO_BLK_F_WRITE_ZEROES).</summary>
+    public const ulong BlockWriteZeroes = 1UL << 14;
+
     /// <summary>Any layout of a legacy driver's descriptors (VIRTIO_F_ANY_LAYOUT).</summary>
     public const ulong AnyLayout = 1UL << 27;
 
