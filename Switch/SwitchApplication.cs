@@ -43,10 +43,9 @@ internal static partial class SwitchApplication
         builder.Services.AddSingleton(new StateStore(options.StateDirectory));
         builder.Services.AddSingleton(s => new Switchboard(options, s.GetRequiredService<TimeProvider>(), FaultLog(s)));
         builder.Services.AddHostedService<SwitchHost>();
-        builder.Services.AddSingleton<ControlService>();
-        builder.Services.AddGrpc(g => g.Interceptors.Add<ErrorInterceptor>());
+        ControlPlane.Add(builder.Services);
         var app = builder.Build();
-        app.MapGrpcService<ControlService>();
+        ControlPlane.Map(app);
         return app;
     }
 

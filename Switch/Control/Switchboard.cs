@@ -57,6 +57,9 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <summary>Does something on the control thread.</summary>
     public Task<T> InvokeAsync<T>(Func<T> work) => _reactor.InvokeAsync(work);
 
+    /// <summary>Done when each thread of the switch has answered. From any thread.</summary>
+    public Task ThreadsAnswerAsync() => Task.WhenAll(_loops.Select(l => l.InvokeAsync(() => true)).Append(_reactor.InvokeAsync(() => true)));
+
     /// <summary>Makes a port and opens its socket.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="mode">Who opens the socket.</param>

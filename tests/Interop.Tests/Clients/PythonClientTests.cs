@@ -20,6 +20,16 @@ public sealed class PythonClientTests
         Assert.Equal("all well", output);
     }
 
+    /// <summary>As grpcurl and Kubernetes' probes do, whose services have no file of ours either.</summary>
+    [PythonFact]
+    public async Task A_python_client_learns_all_by_reflection_and_asks_the_health()
+    {
+        await using var process = await SwitchProcess.StartNewAsync();
+        string output = await Command.MustAsync(
+            PythonFactAttribute.Python, [Path.Combine(AppContext.BaseDirectory, "Clients", "reflect.py"), process.Endpoint]);
+        Assert.Equal("all well", output);
+    }
+
     private static IEnumerable<FileDescriptorProto> WithDependencies(FileDescriptor file) =>
         file.Dependencies.SelectMany(WithDependencies).Append(file.ToProto()).DistinctBy(f => f.Name);
 }

@@ -24,6 +24,8 @@ internal sealed class RunningApplication : IAsyncDisposable
 
     public Client Client { get; }
 
+    public GrpcChannel Channel => _channel;
+
     public static SwitchOptions OptionsIn(TemporaryDirectory directory) => new()
     {
         ControlSocket = directory.At("control.sock"),
