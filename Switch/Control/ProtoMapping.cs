@@ -1,4 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
+using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Ports;
 using InterGuest.Virtio.Devices;
 using V1 = InterGuest.Protos.V1;
@@ -26,6 +27,7 @@ internal static class ProtoMapping
         WaitingFrontEnd = ToProto(port.WaitingFrontEnd),
         MappedBytes = port.Memory.TotalBytes,
         Counters = CountersOf(port),
+        Queues = { port.Counters.Rings.Select(CountersOf) },
     };
 
     public static V1.Link ToProto(this Link link)
@@ -99,16 +101,29 @@ internal static class ProtoMapping
 
     private static V1.PortCounters CountersOf(Port port) => new()
     {
-        TxFrames = (ulong)port.Counters.Sent.Frames,
-        TxBytes = (ulong)port.Counters.Sent.Bytes,
-        RxFrames = (ulong)port.Counters.Received.Frames,
-        RxBytes = (ulong)port.Counters.Received.Bytes,
-        Drops = { port.Counters.Sent.Drops.Select(d => Count(d.Reason, d.Count)) },
+        TxFrames = (ulong)port.Counters.SentFrames,
+        TxBytes = (ulong)port.Counters.SentBytes,
+        RxFrames = (ulong)port.Counters.ReceivedFrames,
+        RxBytes = (ulong)port.Counters.ReceivedBytes,
+        Drops = { port.Counters.Drops.Select(d => Count(d.Reason, d.Count)) },
         Faults = { port.Counters.Faults.Select(f => Count(f.Fault, f.Count)) },
         Kicks = (ulong)port.Counters.Kicks,
         Calls = (ulong)port.Counters.Calls,
         Connections = (ulong)port.Connections,
         RefusedMessages = (ulong)port.RefusedMessages,
+    };
+
+    private static V1.QueueCounters CountersOf(QueueCounters queue, int ring) => new()
+    {
+        Ring = (uint)ring,
+        Frames = (ulong)queue.Traffic.Frames,
+        Bytes = (ulong)queue.Traffic.Bytes,
+        Drops = { queue.Traffic.Drops.Select(d => Count(d.Reason, d.Count)) },
+        Faults = { queue.Faults.Select(f => Count(f.Fault, f.Count)) },
+        Kicks = (ulong)queue.Kicks,
+        KicksSuppressed = (ulong)queue.KicksSuppressed,
+        Calls = (ulong)queue.Calls,
+        CallsSuppressed = (ulong)queue.CallsSuppressed,
     };
 
     private static V1.ReasonCount Count<T>(T reason, long count)

@@ -40,6 +40,7 @@ public sealed class NetJoin : IDisposable
     private readonly DropReason _dropReason;
     private readonly TrafficCounters? _link;
     private readonly ulong _allowed;
+    private bool _delivered;
 
     /// <summary>Joins two queues.</summary>
     /// <param name="source">A transmit queue.</param>
@@ -83,13 +84,15 @@ public sealed class NetJoin : IDisposable
     /// <summary>Moves up to <paramref name="budget"/> frames, then shows both guests what was done.</summary>
     public TransferResult Transfer(int budget)
     {
-        Progressed = false;
+        Progressed = _delivered = false;
         var result = TransferResult.More;
         while (budget-- > 0 && result == TransferResult.More)
             result = TransferOne();
+        if (Progressed)
+            Source.Counters.Taken();
         // The receiver first: a sender must not learn that a frame is through before the receiver can have it.
-        Target?.Publish();
-        Source.Publish();
+        Target?.Publish(_delivered);
+        Source.Publish(Progressed);
         return result;
     }
 
@@ -155,10 +158,10 @@ public sealed class NetJoin : IDisposable
     private TransferResult Deliver(long bytes)
     {
         Source.Queue.AddUsed(_frame.Head, 0);
-        Source.Counters.Sent.Delivered(bytes);
-        Target!.Counters.Received.Delivered(bytes);
+        Source.Counters.Traffic.Delivered(bytes);
+        Target!.Counters.Traffic.Delivered(bytes);
         _link?.Delivered(bytes);
-        Progressed = true;
+        Progressed = _delivered = true;
         Dropping = false;
         return TransferResult.More;
     }
@@ -166,7 +169,7 @@ public sealed class NetJoin : IDisposable
     private TransferResult Drop(DropReason reason)
     {
         Source.Queue.AddUsed(_frame.Head, 0);
-        Source.Counters.Sent.Dropped(reason);
+        Source.Counters.Traffic.Dropped(reason);
         _link?.Dropped(reason);
         Progressed = true;
         return TransferResult.More;

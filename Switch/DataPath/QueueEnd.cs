@@ -8,7 +8,7 @@ namespace InterGuest.Switch.DataPath;
 /// A running virtqueue of a guest, as one end of joins: the queue with its two doorbells. While joins use it, it belongs to
 /// their loop's thread; otherwise to the port's.
 /// </summary>
-public sealed class QueueEnd(SplitQueue queue, ulong features, EventFd? kick, EventFd? call, PortCounters counters) : IDisposable
+public sealed class QueueEnd(SplitQueue queue, ulong features, EventFd? kick, EventFd? call, QueueCounters counters) : IDisposable
 {
     private EventFd? _call = call;
 
@@ -27,8 +27,8 @@ public sealed class QueueEnd(SplitQueue queue, ulong features, EventFd? kick, Ev
     /// <summary>How the guest wakes us; null: it does not, and the queue is polled. Owned by the port.</summary>
     public EventFd? Kick { get; } = kick;
 
-    /// <summary>The port's counters.</summary>
-    public PortCounters Counters { get; } = counters;
+    /// <summary>The counters of the ring that it runs in.</summary>
+    public QueueCounters Counters { get; } = counters;
 
     /// <summary>The joins that use this end, in its loop.</summary>
     internal List<NetJoin> Joins { get; } = [];
@@ -44,12 +44,18 @@ public sealed class QueueEnd(SplitQueue queue, ulong features, EventFd? kick, Ev
     }
 
     /// <summary>Shows the guest what was given back, and calls it if it asked for that.</summary>
-    public void Publish()
+    /// <param name="any">Whether the turn gave anything back: for the count of calls that the guest was spared.</param>
+    public void Publish(bool any)
     {
-        if (!Queue.PublishUsed() || _call == null)
-            return;
-        _call.Signal();
-        Counters.Called();
+        if (Queue.PublishUsed() && _call != null)
+        {
+            _call.Signal();
+            Counters.Called();
+        }
+        else if (any)
+        {
+            Counters.CallSuppressed();
+        }
     }
 
     /// <summary>Lets go of the rings. The doorbells are the port's.</summary>

@@ -20,6 +20,7 @@ public sealed class Port : IDisposable
     internal Port(string name, PortSpec spec, ulong offeredBefore, IPortHost host, Reactor reactor, TimeProvider time)
     {
         (Name, Spec, Offered, _host) = (name, spec, offeredBefore, host);
+        Counters = new PortCounters(spec.QueuePairs * 2);
         _vrings = [.. Enumerable.Range(0, spec.QueuePairs * 2).Select(_ => new Vring())];
         StateSince = time.GetUtcNow();
         _socket = new PortSocket(this, reactor);
@@ -52,13 +53,13 @@ public sealed class Port : IDisposable
     public GuestMemory Memory { get; private set; } = GuestMemory.Empty;
 
     /// <summary>What its queues did.</summary>
-    public PortCounters Counters { get; } = new();
+    public PortCounters Counters { get; }
 
     /// <summary>Connections that a front-end has made.</summary>
-    public long Connections { get; private set; }
+    public long Connections => Counters.Connections;
 
     /// <summary>Messages that were not done.</summary>
-    public long RefusedMessages { get; private set; }
+    public long RefusedMessages => Counters.RefusedMessages;
 
     /// <summary>Process and user of the front-end; null if none is connected.</summary>
     public (int Pid, uint Uid)? FrontEnd => _socket.FrontEnd;
@@ -103,7 +104,7 @@ public sealed class Port : IDisposable
 
     internal void OnConnected()
     {
-        Connections++;
+        Counters.Connected();
         FaultReason = "";
         _ranBefore = false;
         Update();
@@ -125,7 +126,7 @@ public sealed class Port : IDisposable
 
     internal void OnRefused(string what)
     {
-        RefusedMessages++;
+        Counters.Refused();
         Fault(what);
         Update();
     }
@@ -197,7 +198,7 @@ public sealed class Port : IDisposable
             var vring = _vrings[i];
             if (vring.End != null || !vring.IsComplete)
                 continue;
-            if (vring.Start(Memory, Accepted ?? 0, Counters) is not { } why)
+            if (vring.Start(Memory, Accepted ?? 0, Counters.Rings[i]) is not { } why)
                 continue;
             vring.Stop();
             Fault(Memory.RegionCount > 0 ? $"ring {i}: {why}"

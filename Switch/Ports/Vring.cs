@@ -63,7 +63,7 @@ internal sealed class Vring : IDisposable
     public void SignalError() => _error?.Signal();
 
     /// <summary>Starts the ring. Returns why not, or null.</summary>
-    public string? Start(GuestMemory memory, ulong features, PortCounters counters)
+    public string? Start(GuestMemory memory, ulong features, QueueCounters counters)
     {
         var queue = SplitQueue.TryCreate(memory, Layout!.Value, Size, features, Base, out string reason);
         if (queue == null)

@@ -117,7 +117,7 @@ public class DropTests
     public void WithoutAReceiverAllIsTakenAndCounted(DropReason reason)
     {
         using var guest = new TestGuest();
-        var counters = new PortCounters();
+        var counters = new QueueCounters();
         using var source = Wire.End(guest, guest.Transmit(), counters);
         using var join = new NetJoin(source, reason, null);
         for (int i = 0; i < 10; i++)
@@ -125,8 +125,8 @@ public class DropTests
         Assert.Equal(TransferResult.SourceEmpty, join.Transfer(64));
         for (int i = 0; i < 10; i++)
             Assert.Equal(0u, guest.Transmit().NextUsed());
-        Assert.Equal([(reason, 10L)], counters.Sent.Drops);
-        Assert.Equal(0, counters.Sent.Frames);
+        Assert.Equal([(reason, 10L)], counters.Traffic.Drops);
+        Assert.Equal(0, counters.Traffic.Frames);
     }
 
     [Fact]
@@ -193,7 +193,7 @@ public class DropTests
     {
         Assert.Equal(TransferResult.SourceEmpty, wire.Pass());
         Assert.Equal(0u, wire.Sender.Transmit().NextUsed());
-        Assert.Equal([(reason, 1L)], wire.SenderCounters.Sent.Drops);
+        Assert.Equal([(reason, 1L)], wire.SenderCounters.Traffic.Drops);
         wire.AssertAccounted(1, 0);
         // Nothing of the receiver's was touched.
         Assert.Equal(0, wire.ReceivedRing.UsedIndex);

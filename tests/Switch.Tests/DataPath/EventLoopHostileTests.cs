@@ -21,7 +21,7 @@ public class EventLoopHostileTests
     {
         using var sender = new TestGuest(new() { QueuePairs = 2 });
         using var receiver = new TestGuest(new() { ReceiveBuffers = 0 });
-        var (sent, received, link) = (new PortCounters(), new PortCounters(), new TrafficCounters());
+        var (sent, received, link) = (new QueueCounters(), new QueueCounters(), new TrafficCounters());
         using var first = Wire.End(sender, sender.Transmit(0), sent);
         using var second = Wire.End(sender, sender.Transmit(1), sent);
         using var target = Wire.End(receiver, receiver.Receive(), received);

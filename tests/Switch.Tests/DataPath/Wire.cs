@@ -26,9 +26,9 @@ internal sealed class Wire : IDisposable
 
     public TestGuest Receiver { get; }
 
-    public PortCounters SenderCounters { get; } = new();
+    public QueueCounters SenderCounters { get; } = new();
 
-    public PortCounters ReceiverCounters { get; } = new();
+    public QueueCounters ReceiverCounters { get; } = new();
 
     public TrafficCounters Link { get; } = new();
 
@@ -43,7 +43,7 @@ internal sealed class Wire : IDisposable
     public RawRing ReceivedRing => new(Receiver, Receiver.Receive());
 
     /// <summary>The device's side of a guest's queue, over a second mapping of its memory.</summary>
-    public static QueueEnd End(TestGuest guest, TestQueue queue, PortCounters counters)
+    public static QueueEnd End(TestGuest guest, TestQueue queue, QueueCounters counters)
     {
         var memory = GuestMemory.Empty.TryAdd(guest.Memory.Layout, guest.Memory.File, out string why);
         Assert.True(memory != null, why);
@@ -55,19 +55,19 @@ internal sealed class Wire : IDisposable
 
     public TransferResult Pass(int budget = 64) => Join.Transfer(budget);
 
-    public long Dropped(DropReason reason) => SenderCounters.Sent.Drops.FirstOrDefault(d => d.Reason == reason).Count;
+    public long Dropped(DropReason reason) => SenderCounters.Traffic.Drops.FirstOrDefault(d => d.Reason == reason).Count;
 
     /// <summary>Every frame sent is delivered or in exactly one drop counter, by the port's and by the link's count.</summary>
     public void AssertAccounted(long sent, long delivered)
     {
-        Assert.Equal(delivered, SenderCounters.Sent.Frames);
-        Assert.Equal(delivered, ReceiverCounters.Received.Frames);
+        Assert.Equal(delivered, SenderCounters.Traffic.Frames);
+        Assert.Equal(delivered, ReceiverCounters.Traffic.Frames);
         Assert.Equal(delivered, Link.Frames);
-        Assert.Equal(sent - delivered, SenderCounters.Sent.Drops.Sum(d => d.Count));
-        Assert.Equal(SenderCounters.Sent.Drops, Link.Drops);
-        Assert.Equal(SenderCounters.Sent.Bytes, ReceiverCounters.Received.Bytes);
-        Assert.Equal(SenderCounters.Sent.Bytes, Link.Bytes);
-        Assert.Empty(ReceiverCounters.Received.Drops);
+        Assert.Equal(sent - delivered, SenderCounters.Traffic.Drops.Sum(d => d.Count));
+        Assert.Equal(SenderCounters.Traffic.Drops, Link.Drops);
+        Assert.Equal(SenderCounters.Traffic.Bytes, ReceiverCounters.Traffic.Bytes);
+        Assert.Equal(SenderCounters.Traffic.Bytes, Link.Bytes);
+        Assert.Empty(ReceiverCounters.Traffic.Drops);
     }
 
     /// <summary>What the receiver was given back, chain by chain.</summary>

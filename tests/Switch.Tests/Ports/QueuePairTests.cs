@@ -26,6 +26,9 @@ public class QueuePairTests
         }
         Assert.Equal(4u, board.Port("a").RunningQueuePairs);
         board.AssertAccounted("a", 20);
+        var queues = board.Port("a").Queues;
+        Assert.Equal(Enumerable.Range(0, 8).Select(ring => ((uint)ring, 5ul, 1000ul)), queues.Select(q => (q.Ring, q.Frames, q.Bytes)));
+        Assert.All(queues, q => Assert.True(q.Ring % 2 == 0 ? q.Calls > 0 : q.Kicks + q.KicksSuppressed > 0, $"ring {q.Ring}: {q}"));
     }
 
     [Fact]
