@@ -1,27 +1,21 @@
 namespace InterGuest.Virtio.Devices;
 
-/// <summary>
-/// What one end of a network link may send, and what the other must have accepted for it (VIRTIO 1.2, 5.1.3.1): one table.
-/// </summary>
+/// <summary>What one end of a network link may send, and what the other must have accepted for it: from <see cref="FeatureTable.Net"/>.</summary>
 public static class FeaturePairs
 {
-    /// <summary>A driver that accepted <c>Sender</c> may send frames that need <c>Receiver</c>.</summary>
-    public static readonly IReadOnlyList<(ulong Sender, ulong Receiver)> Net =
-    [
-        (Features.NetChecksum, Features.NetGuestChecksum),
-        (Features.NetHostTso4, Features.NetGuestTso4),
-        (Features.NetHostTso6, Features.NetGuestTso6),
-        (Features.NetHostEcn, Features.NetGuestEcn),
-        (Features.NetHostUfo, Features.NetGuestUfo),
-    ];
+    // The MTU is a feature of both that needs itself; the others are about a frame on its way from one to the other.
+    private static readonly FeatureRule[] Sending = [.. FeatureTable.Net.Rules.Where(r => r.Fit == FeatureFit.Needs && r.Counterpart != r.Mask)];
+
+    /// <summary>All features for sending that have a counterpart for receiving.</summary>
+    public static ulong AllSend { get; } = Sending.Aggregate(0UL, (all, r) => all | r.Mask);
 
     /// <summary>The receive features that a driver's frames may need, by what it accepted for sending.</summary>
     public static ulong MayReceive(ulong senderFeatures)
     {
         ulong needed = 0;
-        foreach (var (sender, receiver) in Net)
-            if ((senderFeatures & sender) != 0)
-                needed |= receiver;
+        foreach (var rule in Sending)
+            if ((senderFeatures & rule.Mask) != 0)
+                needed |= rule.Counterpart;
         return needed;
     }
 
@@ -29,12 +23,9 @@ public static class FeaturePairs
     public static ulong MaySend(ulong receiverFeatures)
     {
         ulong allowed = 0;
-        foreach (var (sender, receiver) in Net)
-            if ((receiverFeatures & receiver) != 0)
-                allowed |= sender;
+        foreach (var rule in Sending)
+            if ((receiverFeatures & rule.Counterpart) == rule.Counterpart)
+                allowed |= rule.Mask;
         return allowed;
     }
-
-    /// <summary>All features for sending that have a counterpart.</summary>
-    public static ulong AllSend { get; } = Net.Aggregate(0UL, (all, pair) => all | pair.Sender);
 }

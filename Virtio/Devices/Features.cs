@@ -9,6 +9,9 @@ public static class Features
     /// <summary>The driver takes packets whose checksum is incomplete (VIRTIO_NET_F_GUEST_CSUM).</summary>
     public const ulong NetGuestChecksum = 1UL << 1;
 
+    /// <summary>The driver is told the largest frame (VIRTIO_NET_F_MTU).</summary>
+    public const ulong NetMtu = 1UL << 3;
+
     /// <summary>The driver takes TCPv4 segments larger than the MTU (VIRTIO_NET_F_GUEST_TSO4).</summary>
     public const ulong NetGuestTso4 = 1UL << 7;
 
@@ -83,6 +86,15 @@ public static class Features
 
     /// <summary>Buffers are used in the order they were made available (VIRTIO_F_IN_ORDER).</summary>
     public const ulong InOrder = 1UL << 35;
+
+    /// <summary>The driver takes UDPv4 datagrams to be cut into datagrams (VIRTIO_NET_F_GUEST_USO4).</summary>
+    public const ulong NetGuestUso4 = 1UL << 54;
+
+    /// <summary>The driver takes UDPv6 datagrams to be cut into datagrams (VIRTIO_NET_F_GUEST_USO6).</summary>
+    public const ulong NetGuestUso6 = 1UL << 55;
+
+    /// <summary>The driver may send UDP datagrams to be cut into datagrams (VIRTIO_NET_F_HOST_USO).</summary>
+    public const ulong NetHostUso = 1UL << 56;
 
     private static readonly string?[] NetNames = BuildNames();
 

@@ -118,7 +118,7 @@ public struct NetHeader
             GsoTcp4 => Features.NetGuestTso4,
             GsoTcp6 => Features.NetGuestTso6,
             GsoUdp => Features.NetGuestUfo,
-            GsoUdpL4 => 3UL << 54, // VIRTIO_NET_F_GUEST_USO4 and USO6: which of them, only the packet tells
+            GsoUdpL4 => Features.NetGuestUso4 | Features.NetGuestUso6, // which of them, only the packet tells
             _ => 0,
         };
 }
