@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using InterGuest.Switch.Control;
+using InterGuest.Switch.Metrics;
+using InterGuest.Switch.Web;
 using InterGuest.Virtio.Native;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
@@ -12,8 +14,12 @@ internal static partial class SwitchApplication
     private const UnixFileMode ControlMode =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
 
+    /// <summary>Runs until it is told to end.</summary>
     /// <exception cref="SwitchException">It cannot start.</exception>
-    public static async Task RunAsync(SwitchOptions options, CancellationToken cancel)
+    /// <param name="options">How.</param>
+    /// <param name="cancel">Ends it.</param>
+    /// <param name="ready">Told of its parts once they run: for tests, which let the system choose ports.</param>
+    public static async Task RunAsync(SwitchOptions options, CancellationToken cancel, Action<IServiceProvider>? ready = null)
     {
         PrepareControlSocket(options);
         var app = Build(options);
@@ -22,6 +28,7 @@ internal static partial class SwitchApplication
             await StartAsync(app, options, cancel);
             var logger = app.Services.GetRequiredService<ILogger<SwitchHost>>();
             LogReady(logger, Product.Version, string.Join(" and ", Endpoints(options)));
+            ready?.Invoke(app.Services);
             await app.WaitForShutdownAsync(cancel);
         }
     }
@@ -42,6 +49,9 @@ internal static partial class SwitchApplication
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton<EventHub>();
         builder.Services.AddSingleton(new StateStore(options.StateDirectory));
         builder.Services.AddSingleton(s => new Switchboard(options, s.GetRequiredService<TimeProvider>(), FaultLog(s)));
+        // Before the host, to see the first port made.
+        builder.Services.AddSingleton<SwitchView>().AddSingleton<SwitchMeter>().AddHostedService<MetricsHost>();
+        builder.Services.AddSingleton<ObservationHost>().AddHostedService(s => s.GetRequiredService<ObservationHost>());
         builder.Services.AddHostedService<SwitchHost>();
         ControlPlane.Add(builder.Services);
         var app = builder.Build();

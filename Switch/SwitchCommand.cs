@@ -36,20 +36,34 @@ internal static class SwitchCommand
             if (r.GetValueOrDefault<int>() is < 1 or > 256)
                 r.AddError("--loops: between 1 and 256");
         });
+        var metrics = new Option<string?>("--metrics")
+        {
+            HelpName = "PORT|http://HOST:PORT",
+            Description = "Where /metrics can be read in Prometheus' text format; with a port alone, by this host only. Default: nowhere",
+        };
+        var otlp = new Option<string?>("--otlp")
+        {
+            HelpName = "URL",
+            Description = "The OpenTelemetry collector that metrics are sent to: http://HOST:4317 (gRPC) or http://HOST:4318/v1/metrics (HTTP). Default: none",
+        };
         var command = new RootCommand(
             "The InterGuest switch: joins the virtio devices of guests on this host.\n"
-            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, loops };
+            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, loops, metrics, otlp };
         command.SetAction((parsed, cancel) => Run(
-            parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops), cancel));
+            () => SwitchOptionsParser.Parse(parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops)) with
+            {
+                Metrics = SwitchOptionsParser.HttpAddress("--metrics", parsed.GetValue(metrics)),
+                Otlp = SwitchOptionsParser.Collector("--otlp", parsed.GetValue(otlp)),
+            },
+            cancel));
         return command;
     }
 
-    private static async Task<int> Run(string[] control, string sockets, string state, int loops, CancellationToken cancel)
+    private static async Task<int> Run(Func<SwitchOptions> options, CancellationToken cancel)
     {
         try
         {
-            var options = SwitchOptionsParser.Parse(control, sockets, state, loops);
-            await SwitchApplication.RunAsync(options, cancel);
+            await SwitchApplication.RunAsync(options(), cancel);
             return 0;
         }
         catch (SwitchException e)

@@ -15,6 +15,12 @@ public sealed record SwitchOptions
     /// <summary>Where ports and links are stored.</summary>
     public required string StateDirectory { get; init; }
 
+    /// <summary>Where metrics can be read as Prometheus does; null: nowhere.</summary>
+    public Uri? Metrics { get; init; }
+
+    /// <summary>The OpenTelemetry collector that metrics are sent to; null: none.</summary>
+    public Uri? Otlp { get; init; }
+
     /// <summary>Threads that move frames.</summary>
     public int EventLoops { get; init; } = Math.Max(1, Environment.ProcessorCount);
 }

@@ -9,13 +9,14 @@ namespace InterGuest.Switch.Tests.Control;
 internal sealed class RunningApplication : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource<IServiceProvider> _services = new();
     private readonly Task _run;
     private readonly GrpcChannel _channel;
 
     private RunningApplication(SwitchOptions options)
     {
         Options = options;
-        _run = SwitchApplication.RunAsync(options, _stop.Token);
+        _run = SwitchApplication.RunAsync(options, _stop.Token, _services.SetResult);
         _channel = Connect(options.ControlSocket!);
         Client = new Client(_channel);
     }
@@ -25,6 +26,9 @@ internal sealed class RunningApplication : IAsyncDisposable
     public Client Client { get; }
 
     public GrpcChannel Channel => _channel;
+
+    /// <summary>Its parts, once it runs.</summary>
+    public Task<IServiceProvider> Services => Wait.ForAsync(_services.Task, "the switch runs");
 
     public static SwitchOptions OptionsIn(TemporaryDirectory directory) => new()
     {
