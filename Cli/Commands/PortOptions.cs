@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using InterGuest.Cli.Output;
 using InterGuest.Protos.V1;
 
 namespace InterGuest.Cli.Commands;
@@ -7,10 +8,14 @@ namespace InterGuest.Cli.Commands;
 /// <summary>The options of `port add`. Their values are the switch's to judge.</summary>
 internal sealed class PortOptions
 {
+    private static readonly Dictionary<string, DeviceType> Types =
+        Enum.GetValues<DeviceType>().Where(t => t != DeviceType.Unspecified).ToDictionary(Words.Of);
+
     private readonly Option<string> _type = new("--type")
     {
-        Description = "The device's type. Default: net.",
-        HelpName = "net",
+        Description = "The device's type. Default: net. A link joins net with net, block with block-server, "
+            + "console with console, entropy with entropy-source.",
+        HelpName = string.Join('|', Types.Keys),
     };
 
     private readonly Option<string> _socket = new("--socket")
@@ -27,13 +32,13 @@ internal sealed class PortOptions
     };
 
     private readonly Option<uint?> _queues = ParsedOption.Create<uint?>("--queues", "N",
-        "Pairs of virtqueues to offer. Default: 1.",
+        "Pairs of virtqueues to offer; of a block device, virtqueues. Default: 1.",
         text => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null,
         "a number of queue pairs");
 
     public PortOptions()
     {
-        _type.AcceptOnlyFromAmong("net");
+        _type.AcceptOnlyFromAmong([.. Types.Keys]);
         _mode.AcceptOnlyFromAmong("listen", "connect");
     }
 
@@ -47,7 +52,7 @@ internal sealed class PortOptions
 
     public CreatePortRequest Request(ParseResult result, CliContext context) => new()
     {
-        Type = result.GetValue(_type) is null ? DeviceType.Unspecified : DeviceType.Net,
+        Type = result.GetValue(_type) is { } type ? Types[type] : DeviceType.Unspecified,
         Mode = result.GetValue(_mode) switch
         {
             "listen" => SocketMode.Listen,

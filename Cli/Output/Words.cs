@@ -39,6 +39,11 @@ internal static class Words
     public static string Of(DeviceType type) => type switch
     {
         DeviceType.Net => "net",
+        DeviceType.Block => "block",
+        DeviceType.BlockServer => "block-server",
+        DeviceType.Console => "console",
+        DeviceType.Entropy => "entropy",
+        DeviceType.EntropySource => "entropy-source",
         _ => Unknown((int)type),
     };
 

@@ -14,8 +14,6 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
     /// <inheritdoc/>
     public override Task<Port> CreatePort(CreatePortRequest request, ServerCallContext context) => board.InvokeAsync(() =>
     {
-        if (request.Type is not (DeviceType.Unspecified or DeviceType.Net))
-            throw new SwitchException(SwitchError.Invalid, $"type: {(int)request.Type} is not a device type this switch knows; it knows net");
         var mode = request.Mode switch
         {
             SocketMode.Unspecified or SocketMode.Listen => Ports.SocketMode.Listen,
@@ -23,7 +21,7 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
             _ => throw new SwitchException(SwitchError.Invalid, $"mode: {(int)request.Mode} is not a mode this switch knows; it knows listen and connect"),
         };
         int pairs = request.QueuePairs == 0 ? 1 : (int)Math.Min(request.QueuePairs, int.MaxValue);
-        return board.CreatePort(request.Name, mode, request.SocketPath, pairs).ToProto(null);
+        return board.CreatePort(request.Name, mode, request.SocketPath, pairs, type: request.Type.ToPortType()).ToProto([]);
     });
 
     /// <inheritdoc/>
@@ -124,13 +122,13 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
         }
     }
 
-    private Port Show(Ports.Port port) => port.ToProto(board.LinkOf(port));
+    private Port Show(Ports.Port port) => port.ToProto(board.LinksOf(port));
 
     private List<Event> Current()
     {
         var now = time.GetUtcNow();
-        var ports = board.Ports.Select(p => new SwitchEvent(now, EventKind.Current, $"port {p.Name} is {SnakeCase.Of(p.State)}", p, null).ToProto(board.LinkOf(p)));
-        var links = board.Links.Select(l => new SwitchEvent(now, EventKind.Current, $"link {l.Name} is {SnakeCase.Of(l.State)}", null, l).ToProto(null));
+        var ports = board.Ports.Select(p => new SwitchEvent(now, EventKind.Current, $"port {p.Name} is {SnakeCase.Of(p.State)}", p, null).ToProto(board.LinksOf(p)));
+        var links = board.Links.Select(l => new SwitchEvent(now, EventKind.Current, $"link {l.Name} is {SnakeCase.Of(l.State)}", null, l).ToProto([]));
         return [.. ports, .. links];
     }
 }

@@ -81,6 +81,8 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
         foreach (var sender in Ports)
         {
             var receiver = Peer(sender);
+            if (sender.Spec.Type != PortType.Net)
+                continue;
             if (sender.Accepted is not { } sends || receiver.Accepted is not { } takes)
                 continue;
             ulong refused = NetOffer.Refused(sends, takes);

@@ -1,7 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Ports;
-using InterGuest.Virtio.Devices;
 using V1 = InterGuest.Protos.V1;
 
 namespace InterGuest.Switch.Control;
@@ -9,20 +8,33 @@ namespace InterGuest.Switch.Control;
 /// <summary>The control plane's things as messages. On the control thread, whose things they are.</summary>
 internal static class ProtoMapping
 {
-    public static V1.Port ToProto(this Port port, Link? link) => new()
+    public static PortType ToPortType(this V1.DeviceType type) => type switch
+    {
+        V1.DeviceType.Unspecified or V1.DeviceType.Net => PortType.Net,
+        V1.DeviceType.Block => PortType.Block,
+        V1.DeviceType.BlockServer => PortType.BlockServer,
+        V1.DeviceType.Console => PortType.Console,
+        V1.DeviceType.Entropy => PortType.Entropy,
+        V1.DeviceType.EntropySource => PortType.EntropySource,
+        _ => throw new SwitchException(
+            SwitchError.Invalid, $"type: {(int)type} is not a device type this switch knows; it knows {string.Join(", ", System.Enum.GetValues<PortType>().Select(t => t.Word()))}"),
+    };
+
+    public static V1.Port ToProto(this Port port, IReadOnlyList<Link> links) => new()
     {
         Name = port.Name,
-        Type = V1.DeviceType.Net,
+        Type = port.Spec.Type.ToProto(),
         Mode = port.Spec.Mode == SocketMode.Listen ? V1.SocketMode.Listen : V1.SocketMode.Connect,
         SocketPath = port.Spec.SocketPath,
         QueuePairs = (uint)port.Spec.QueuePairs,
         State = port.State.ToProto(),
         Fault = port.FaultReason,
         StateSince = port.StateSince.ToTimestamp(),
-        Link = link?.Name ?? "",
+        Link = links.Count > 0 ? links[0].Name : "",
+        Links = { links.Select(l => l.Name) },
         RunningQueuePairs = (uint)port.RunningPairs,
-        OfferedFeatures = { Features.NamesOfNet(port.Offered) },
-        AcceptedFeatures = { Features.NamesOfNet(port.Accepted ?? 0) },
+        OfferedFeatures = { port.Model.NamesOf(port.Offered) },
+        AcceptedFeatures = { port.Model.NamesOf(port.Accepted ?? 0) },
         FrontEnd = ToProto(port.FrontEnd),
         WaitingFrontEnd = ToProto(port.WaitingFrontEnd),
         MappedBytes = port.Memory.TotalBytes,
@@ -63,7 +75,7 @@ internal static class ProtoMapping
         return message;
     }
 
-    public static V1.Event ToProto(this SwitchEvent happened, Link? linkOfPort)
+    public static V1.Event ToProto(this SwitchEvent happened, IReadOnlyList<Link> linksOfPort)
     {
         var message = new V1.Event
         {
@@ -79,11 +91,21 @@ internal static class ProtoMapping
         };
         bool gone = happened.Kind == EventKind.Deleted;
         if (happened.Port is { } port)
-            message.Port = gone ? new V1.Port { Name = port.Name } : port.ToProto(linkOfPort);
+            message.Port = gone ? new V1.Port { Name = port.Name } : port.ToProto(linksOfPort);
         else if (happened.Link is { } link)
             message.Link = gone ? new V1.Link { Name = link.Name } : link.ToProto();
         return message;
     }
+
+    private static V1.DeviceType ToProto(this PortType type) => type switch
+    {
+        PortType.Net => V1.DeviceType.Net,
+        PortType.Block => V1.DeviceType.Block,
+        PortType.BlockServer => V1.DeviceType.BlockServer,
+        PortType.Console => V1.DeviceType.Console,
+        PortType.Entropy => V1.DeviceType.Entropy,
+        _ => V1.DeviceType.EntropySource,
+    };
 
     private static V1.PortState ToProto(this PortState state) => state switch
     {

@@ -26,7 +26,7 @@ public sealed class StateStore(string directory)
         if (Read() is not { } state)
             return;
         foreach (var port in state.Ports)
-            Make(() => board.CreatePort(port.Name, port.Mode, port.SocketPath, port.QueuePairs, Offer(port)), () => _portsKept.Add(port), problem);
+            Make(() => board.CreatePort(port.Name, port.Mode, port.SocketPath, port.QueuePairs, Offer(port), port.Type), () => _portsKept.Add(port), problem);
         foreach (var link in state.Links)
             Make(() => board.CreateLink(link.Name, link.Ports, Hold(link), link.AdminUp), () => _linksKept.Add(link), problem);
     }
@@ -36,7 +36,7 @@ public sealed class StateStore(string directory)
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public void Save(Switchboard board)
     {
-        var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x")));
+        var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x"), p.Spec.Type));
         var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds));
         var state = new StoredState(
             StoredState.CurrentVersion,

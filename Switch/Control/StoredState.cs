@@ -14,7 +14,9 @@ internal sealed record StoredState(int Version, IReadOnlyList<StoredPort> Ports,
 /// <param name="SocketPath">Where.</param>
 /// <param name="QueuePairs">Pairs of virtqueues.</param>
 /// <param name="Offered">Features offered, as a hexadecimal mask: a guest that runs through our restart insists on them.</param>
-internal sealed record StoredPort(string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered);
+/// <param name="Type">Of the device.</param>
+internal sealed record StoredPort(
+    string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered, PortType Type = PortType.Net);
 
 internal sealed record StoredLink(string Name, IReadOnlyList<string> Ports, bool AdminUp, double HoldMilliseconds);
 

@@ -36,7 +36,7 @@ public sealed partial class SwitchHost(Switchboard board, EventHub hub, StateSto
             LogEvent(happened.Text);
         }
         if (hub.IsWatched)
-            hub.Publish(happened.ToProto(happened.Port is { } port && happened.Kind != EventKind.Deleted ? board.LinkOf(port) : null));
+            hub.Publish(happened.ToProto(happened.Port is { } port && happened.Kind != EventKind.Deleted ? board.LinksOf(port) : []));
     }
 
     private void Save()

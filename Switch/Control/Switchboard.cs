@@ -64,18 +64,22 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <param name="name">Its name.</param>
     /// <param name="mode">Who opens the socket.</param>
     /// <param name="socketPath">Where; empty: by its name in the socket directory.</param>
-    /// <param name="queuePairs">Pairs of virtqueues.</param>
+    /// <param name="queuePairs">Pairs of virtqueues; of a block device, queues.</param>
     /// <param name="offeredBefore">What the port offered in an earlier life.</param>
+    /// <param name="type">Of the device.</param>
     /// <exception cref="SwitchException">It cannot be made.</exception>
-    public Port CreatePort(string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0)
+    public Port CreatePort(
+        string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0, PortType type = PortType.Net)
     {
         Names.Check("name", name);
         if (queuePairs is < 1 or > PortSpec.MaxQueuePairs)
             throw new SwitchException(SwitchError.Invalid, $"queue_pairs: {queuePairs} is not between 1 and {PortSpec.MaxQueuePairs}");
+        if (queuePairs > 1 && type is not (PortType.Net or PortType.Block))
+            throw new SwitchException(SwitchError.Invalid, $"queue_pairs: a port of type {type.Word()} has 1, not {queuePairs}");
         if (_ports.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"port {name} exists already. Choose another name, or remove it first: interguest port remove {name}");
         string path = SocketPath(name, socketPath);
-        var port = new Port(name, new PortSpec(mode, path, queuePairs), offeredBefore, this, _reactor, _time);
+        var port = new Port(name, new PortSpec(mode, path, queuePairs, type), offeredBefore, this, _reactor, _time);
         _ports.Add(name, port);
         _wiring.Add(port);
         _told.Add(port, (port.State, ""));
@@ -94,7 +98,7 @@ public sealed class Switchboard : IPortHost, IDisposable
     public void DeletePort(string name)
     {
         var port = GetPort(name);
-        if (_wiring.LinkOf(port) is { } link)
+        if (LinksOf(port) is [var link, ..])
             throw new SwitchException(SwitchError.Precondition, $"port {name} is used by link {link.Name}. Remove that first: interguest link remove {link.Name}");
         _ports.Remove(name);
         _told.Remove(port);
@@ -116,7 +120,8 @@ public sealed class Switchboard : IPortHost, IDisposable
         if (_links.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"link {name} exists already. Choose another name, or remove it first: interguest link remove {name}");
         Port first = Unlinked(ports[0]), second = Unlinked(ports[1]);
-        var link = new Link(name, first, second, hold ?? Link.DefaultHold, adminUp, _wiring.NextLoop(), _time);
+        CheckTypes(first, second);
+        var link = new Link(name, first, second, hold ?? Link.DefaultHold, adminUp, _wiring.LoopFor(first, second), _time);
         _links.Add(name, link);
         _wiring.Connect(link);
         link.Update();
@@ -155,8 +160,8 @@ public sealed class Switchboard : IPortHost, IDisposable
         return link;
     }
 
-    /// <summary>The link a port is in.</summary>
-    public Link? LinkOf(Port port) => _wiring.LinkOf(port);
+    /// <summary>The links a port is in, by name.</summary>
+    public IReadOnlyList<Link> LinksOf(Port port) => _wiring.LinksOf(port);
 
     /// <summary>Ends everything: guests see their cables pulled.</summary>
     public void Dispose()
@@ -183,7 +188,7 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     void IPortHost.InLoop(Port port, Action action) => _wiring.InLoop(port, action);
 
-    ulong? IPortHost.PeerAccepted(Port port) => _wiring.LinkOf(port)?.Peer(port).Accepted;
+    ulong? IPortHost.PeerAccepted(Port port) => LinksOf(port) is [var link] ? link.Peer(port).Accepted : null;
 
     void IPortHost.Notice(Port port, string what) => Tell(EventKind.Changed, $"port {port.Name}: {what}", port, null);
 
@@ -197,7 +202,7 @@ public sealed class Switchboard : IPortHost, IDisposable
             string why = port.FaultReason == "" ? "" : $": {port.FaultReason}";
             Tell(EventKind.Changed, $"port {port.Name} is {SnakeCase.Of(port.State)}{why}", port, null);
         }
-        if (_wiring.LinkOf(port) is { } link)
+        foreach (var link in LinksOf(port))
             UpdateLink(link);
     }
 
@@ -218,9 +223,18 @@ public sealed class Switchboard : IPortHost, IDisposable
     private Port Unlinked(string name)
     {
         var port = GetPort(name);
-        return _wiring.LinkOf(port) is { } link
+        return !port.Spec.Type.TakesManyLinks() && LinksOf(port) is [var link, ..]
             ? throw new SwitchException(SwitchError.Precondition, $"port {name} is linked already, by link {link.Name}. Remove that first: interguest link remove {link.Name}")
             : port;
+    }
+
+    private static void CheckTypes(Port first, Port second)
+    {
+        PortType a = first.Spec.Type, b = second.Spec.Type;
+        if (a.Peer() != b)
+            throw new SwitchException(
+                SwitchError.Precondition,
+                $"ports: {first.Name} is of type {a.Word()} and {second.Name} of type {b.Word()}; a link joins {a.Word()} with {a.Peer().Word()}");
     }
 
     private string SocketPath(string name, string socketPath)

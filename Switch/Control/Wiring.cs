@@ -14,8 +14,12 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     /// <summary>A loop for something new: each in turn.</summary>
     public EventLoop NextLoop() => loops[_nextLoop++ % loops.Count];
 
-    /// <summary>The link a port is in.</summary>
-    public Link? LinkOf(Port port) => _seats[port].Link;
+    /// <summary>The links a port is in, by name.</summary>
+    public IReadOnlyList<Link> LinksOf(Port port) => _seats[port].Links;
+
+    /// <summary>A loop for a link: the one of a port that has links already, for all rings that are joined are in one loop.</summary>
+    public EventLoop LoopFor(Port first, Port second) =>
+        new[] { first, second }.Select(p => _seats[p]).FirstOrDefault(s => s.Links.Count > 0)?.Loop ?? NextLoop();
 
     /// <summary>Takes a port in. Its rings begin unlinked.</summary>
     public void Add(Port port) => _seats.Add(port, new Seat(NextLoop()));
@@ -28,13 +32,13 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     }
 
     /// <summary>Connects two ports.</summary>
-    public void Connect(Link link) => Rewire(link, link);
+    public void Connect(Link link) => Rewire(link, links => links.Add(link));
 
     /// <summary>Disconnects them.</summary>
-    public void Disconnect(Link link) => Rewire(link, null);
+    public void Disconnect(Link link) => Rewire(link, links => links.Remove(link));
 
     /// <summary>Follows a change of the link.</summary>
-    public void Refresh(Link link) => Connect(link);
+    public void Refresh(Link link) => Rewire(link, _ => { });
 
     /// <summary>Removes all joins that use a ring of this port.</summary>
     public void Pause(Port port)
@@ -42,7 +46,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
         if (!_seats.TryGetValue(port, out var seat))
             return;
         Clear(seat);
-        if (seat.Link is { } link)
+        foreach (var link in seat.Links)
             Clear(_seats[link.Peer(port)]);
     }
 
@@ -52,7 +56,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
         if (!_seats.TryGetValue(port, out var seat))
             return;
         Fill(port, seat);
-        if (seat.Link is { } link)
+        foreach (var link in seat.Links)
             Fill(link.Peer(port), _seats[link.Peer(port)]);
     }
 
@@ -65,17 +69,18 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
             action();
     }
 
-    private void Rewire(Link wires, Link? link)
+    private void Rewire(Link link, Action<List<Link>> change)
     {
-        foreach (var port in wires.Ports)
+        foreach (var port in link.Ports)
             Pause(port);
-        foreach (var port in wires.Ports)
+        foreach (var port in link.Ports)
         {
-            _seats[port].Link = link;
-            _seats[port].Loop = wires.Loop;
+            change(_seats[port].Links);
+            _seats[port].Links.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
+            _seats[port].Loop = link.Loop;
         }
-        foreach (var port in wires.Ports)
-            Fill(port, _seats[port]);
+        foreach (var port in link.Ports)
+            Resume(port);
     }
 
     private static void Clear(Seat seat)
@@ -94,7 +99,8 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     {
         if (seat.Joins.Count > 0)
             return;
-        seat.Joins.AddRange(Plan(port, seat.Link));
+        if (port.Spec.Type == PortType.Net)
+            seat.Joins.AddRange(Plan(port, seat.Links.FirstOrDefault()));
         if (seat.Joins.Count > 0)
             seat.Loop.Invoke(() => seat.Joins.ForEach(seat.Loop.Add));
     }
@@ -123,7 +129,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     {
         public EventLoop Loop { get; set; } = loop;
 
-        public Link? Link { get; set; }
+        public List<Link> Links { get; } = [];
 
         public List<NetJoin> Joins { get; } = [];
     }

@@ -6,13 +6,9 @@ using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Switch.Ports;
 
-/// <summary>A virtio network device as one connection's front-end sees it: turns its messages into changes of the port.</summary>
+/// <summary>A virtio device as one connection's front-end sees it: turns its messages into changes of the port.</summary>
 internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 {
-    private const ulong Protocol =
-        ProtocolFeatures.Multiqueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.BackendRequests
-        | ProtocolFeatures.ConfigureMemorySlots | ProtocolFeatures.Status;
-
     private FileDescriptor? _backendRequests;
     private byte _status;
 
@@ -20,11 +16,9 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     public ulong GetFeatures() => port.Offer();
 
-    public ulong GetProtocolFeatures() => Protocol;
+    public ulong GetProtocolFeatures() => port.Model.ProtocolFeatures;
 
-    // Cloud Hypervisor compares the answer with its number of rings, QEMU and DPDK with their number of pairs. Twice the
-    // pairs lets all of them start with what the port has; a ring beyond it is refused by its index.
-    public ulong GetQueueNum() => (ulong)Math.Min(port.Spec.QueuePairs * 2, PortSpec.MaxQueuePairs);
+    public ulong GetQueueNum() => port.Model.QueueNum;
 
     public byte GetStatus() => _status;
 
@@ -32,7 +26,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
     {
         ulong foreign = features & ~(port.Offered | Features.VhostUserProtocolFeatures);
         if (foreign != 0)
-            return Verdict.Refused($"the guest accepted what was never offered: {string.Join(", ", Features.NamesOfNet(foreign))}");
+            return Verdict.Refused($"the guest accepted what was never offered: {string.Join(", ", port.Model.NamesOf(foreign))}");
         // The same again while all is well changes nothing; otherwise it is the guest's new beginning.
         if (port.Accepted != features || port.State != PortState.Running)
             port.Accept(features);
@@ -40,7 +34,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
     }
 
     public Verdict SetProtocolFeatures(ulong features) =>
-        (features & ~Protocol) == 0 ? Verdict.Done : Verdict.Refused($"protocol features 0x{features & ~Protocol:x} were not offered");
+        (features & ~port.Model.ProtocolFeatures) == 0 ? Verdict.Done : Verdict.Refused($"protocol features 0x{features & ~port.Model.ProtocolFeatures:x} were not offered");
 
     public Verdict SetMemory(GuestMemory memory)
     {
@@ -119,7 +113,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
         }
         doorbell?.Dispose();
         return Verdict.Refused(
-            $"it is about ring {ring}, and the port has {port.Spec.QueuePairs * 2} ({port.Spec.QueuePairs} queue pairs): "
-            + $"make the port with --queues {ring / 2 + 1}, or the guest with fewer queues");
+            $"it is about ring {ring}, and the port has {port.Model.RingCount}: "
+            + (port.Model.QueuesFor(ring) is { } queues ? $"make the port with --queues {queues}, or the guest with fewer queues" : "give the guest a device of the port's type"));
     }
 }

@@ -1,4 +1,5 @@
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Queues;
 
@@ -20,8 +21,9 @@ public sealed class Port : IDisposable
     internal Port(string name, PortSpec spec, ulong offeredBefore, IPortHost host, Reactor reactor, TimeProvider time)
     {
         (Name, Spec, Offered, _host) = (name, spec, offeredBefore, host);
-        Counters = new PortCounters(spec.QueuePairs * 2);
-        _vrings = [.. Enumerable.Range(0, spec.QueuePairs * 2).Select(_ => new Vring())];
+        Model = PortModel.For(spec);
+        Counters = new PortCounters(Model.RingCount);
+        _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(_ => new Vring())];
         StateSince = time.GetUtcNow();
         _socket = new PortSocket(this, reactor);
         Time = time;
@@ -67,19 +69,26 @@ public sealed class Port : IDisposable
     /// <summary>Process and user of a front-end that waits until the first is gone; null if none does.</summary>
     public (int Pid, uint Uid)? WaitingFrontEnd => _socket.WaitingFrontEnd;
 
-    /// <summary>Pairs of rings that run.</summary>
-    public int RunningPairs => Enumerable.Range(0, Spec.QueuePairs).Count(i => Receive(i).Runs && Transmit(i).Runs);
+    /// <summary>Pairs of rings that run; of a block device, rings.</summary>
+    public int RunningPairs => Model.Running(i => _vrings[i].Runs);
+
+    /// <summary>What its type decides.</summary>
+    internal PortModel Model { get; }
 
     internal TimeProvider Time { get; }
 
     private PortState IdleState => Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
 
     /// <summary>The queues that take frames for the guest, those that run.</summary>
-    public IReadOnlyList<QueueEnd> ReceiveEnds => [.. Pairs(Receive).Where(v => v.Runs).Select(v => v.End!)];
+    public IReadOnlyList<QueueEnd> ReceiveEnds => [.. Rings(first: 0).Where(v => v.Runs).Select(v => v.End!)];
 
     /// <summary>The queues that the guest sends on, and whether each is enabled: a started one must be emptied either way.</summary>
     public IReadOnlyList<(QueueEnd End, bool Enabled)> TransmitEnds =>
-        [.. Pairs(Transmit).Where(v => v.End != null).Select(v => (v.End!, v.Enabled))];
+        [.. Rings(first: 1).Where(v => v.End != null).Select(v => (v.End!, v.Enabled))];
+
+    /// <summary>All queues that are started, in their order, and whether each is enabled.</summary>
+    public IReadOnlyList<(int Ring, QueueEnd End, bool Enabled)> StartedEnds =>
+        [.. _vrings.Index().Where(v => v.Item.End != null).Select(v => (v.Index, v.Item.End!, v.Item.Enabled))];
 
     /// <summary>Ends the port: closes the socket, lets go of rings and memory. Not while a join uses them.</summary>
     public void Dispose()
@@ -98,7 +107,7 @@ public sealed class Port : IDisposable
         Change(() =>
         {
             _vrings[ring].Stop();
-            Fault($"ring {ring} ({(ring % 2 == 0 ? "receive" : "transmit")}): {fault}. Reset the device in the guest, or restart the guest");
+            Fault($"ring {ring} ({Model.NameOf(ring)}): {fault}. Reset the device in the guest, or restart the guest");
         });
     }
 
@@ -133,7 +142,7 @@ public sealed class Port : IDisposable
 
     internal ulong Offer()
     {
-        ulong offer = Negotiation.NetOffer.For(Spec.QueuePairs, _host.PeerAccepted(this), Offered);
+        ulong offer = Model.Offer(_host.PeerAccepted(this), Offered);
         if (offer != Offered)
         {
             Offered = offer;
@@ -238,9 +247,6 @@ public sealed class Port : IDisposable
         Accepted = null;
     }
 
-    private Vring Receive(int pair) => _vrings[pair * 2];
-
-    private Vring Transmit(int pair) => _vrings[pair * 2 + 1];
-
-    private IEnumerable<Vring> Pairs(Func<int, Vring> ring) => Enumerable.Range(0, Spec.QueuePairs).Select(ring);
+    /// <summary>One ring of each pair.</summary>
+    private IEnumerable<Vring> Rings(int first) => _vrings.Where((_, i) => i % 2 == first);
 }

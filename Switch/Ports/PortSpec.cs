@@ -3,8 +3,9 @@ namespace InterGuest.Switch.Ports;
 /// <summary>What a port's owner asked for.</summary>
 /// <param name="Mode">Who opens the socket.</param>
 /// <param name="SocketPath">Where; absolute.</param>
-/// <param name="QueuePairs">Pairs of virtqueues, 1 to <see cref="MaxQueuePairs"/>.</param>
-public sealed record PortSpec(SocketMode Mode, string SocketPath, int QueuePairs)
+/// <param name="QueuePairs">Pairs of virtqueues, of a block device queues: 1 to <see cref="MaxQueuePairs"/>.</param>
+/// <param name="Type">Of the device.</param>
+public sealed record PortSpec(SocketMode Mode, string SocketPath, int QueuePairs, PortType Type = PortType.Net)
 {
     /// <summary>Ring indices in vhost-user messages have 8 bits.</summary>
     public const int MaxQueuePairs = 128;

@@ -3,6 +3,7 @@ using InterGuest.Protos.V1;
 using InterGuest.Switch.Control;
 using InterGuest.Testing;
 using Link = InterGuest.Protos.V1.Link;
+using PortType = InterGuest.Switch.Ports.PortType;
 using PortState = InterGuest.Protos.V1.PortState;
 using SocketMode = InterGuest.Switch.Ports.SocketMode;
 
@@ -43,14 +44,15 @@ internal sealed class TestSwitch : IDisposable
 
     /// <summary>Makes a port.</summary>
     /// <returns>Its socket.</returns>
-    public string AddPort(string name, int queuePairs = 1, SocketMode mode = SocketMode.Listen, string socketPath = "") =>
-        Do(b => b.CreatePort(name, mode, socketPath, queuePairs).Spec.SocketPath);
+    public string AddPort(
+        string name, int queuePairs = 1, SocketMode mode = SocketMode.Listen, string socketPath = "", PortType type = PortType.Net) =>
+        Do(b => b.CreatePort(name, mode, socketPath, queuePairs, type: type).Spec.SocketPath);
 
     public void AddLink(string name, string first, string second, TimeSpan? hold = null) =>
         Do(b => b.CreateLink(name, [first, second], hold));
 
     /// <summary>A port as the outside sees it.</summary>
-    public Port Port(string name) => Do(b => b.GetPort(name).ToProto(b.LinkOf(b.GetPort(name))));
+    public Port Port(string name) => Do(b => b.GetPort(name).ToProto(b.LinksOf(b.GetPort(name))));
 
     public Link Link(string name) => Do(b => b.GetLink(name).ToProto());
 
@@ -91,5 +93,5 @@ internal sealed class TestSwitch : IDisposable
     private void Record(SwitchEvent happened) => _told.Enqueue((
         happened.Port?.Name ?? happened.Link!.Name,
         happened.Text,
-        happened.Port is { } port && happened.Kind != InterGuest.Switch.Control.EventKind.Deleted ? port.ToProto(null).State : PortState.Unspecified));
+        happened.Port is { } port && happened.Kind != InterGuest.Switch.Control.EventKind.Deleted ? port.ToProto([]).State : PortState.Unspecified));
 }
