@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the switch and its command line for this machine.
+# Builds the switch, the agent and the command line for this machine.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -8,9 +8,10 @@ usage() {
 	cat <<-'END'
 	usage: deploy/build.sh [--force]
 
-	Publishes the switch and the command line (Release, for the installed .NET 10
-	runtime) below artifacts/ and makes bin/interguest-switch and bin/interguest,
-	which run from anywhere. It does nothing if no source has changed.
+	Publishes the switch, the agent and the command line (Release, for the
+	installed .NET 10 runtime) below artifacts/ and makes bin/interguest-switch,
+	bin/interguest-agent and bin/interguest, which run from anywhere. It does
+	nothing if no source has changed.
 
 	  --force  build although nothing has changed
 	END
@@ -27,7 +28,7 @@ case ${1:-} in
 *) usage >&2; exit 2 ;;
 esac
 
-declare -A PROGRAMS=([interguest-switch]=Switch [interguest]=Cli)
+declare -A PROGRAMS=([interguest-switch]=Switch [interguest-agent]=Agent [interguest]=Cli)
 
 # Apart from obj/ and bin/ of the projects: what a developer's own 'dotnet
 # build' does at the same time, or restored for another runtime, is no matter.
@@ -94,7 +95,7 @@ exec 9>"$build/.lock"
 flock 9
 stamp=$(sources | sha256sum)
 if up_to_date; then
-	say "bin/interguest-switch and bin/interguest are up to date"
+	say "bin/interguest-switch, bin/interguest-agent and bin/interguest are up to date"
 	exit 0
 fi
 
@@ -109,10 +110,10 @@ esac
 precompile=true
 rm -f "$build/.stamp"
 : >"$log"
-say "building the switch and the command line (the first time takes about a minute)"
-for program in interguest-switch interguest; do
+say "building the switch, the agent and the command line (the first time takes about a minute)"
+for program in interguest-switch interguest-agent interguest; do
 	publish "${PROGRAMS[$program]}"
 	make_starter "$program" "${PROGRAMS[$program]}"
 done
 echo "$stamp" >"$build/.stamp"
-say "bin/interguest-switch and bin/interguest made in $SECONDS s"
+say "bin/interguest-switch, bin/interguest-agent and bin/interguest made in $SECONDS s"

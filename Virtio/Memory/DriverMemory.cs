@@ -6,7 +6,7 @@ namespace InterGuest.Virtio.Memory;
 /// The memory of a guest that is a process: a memfd, mapped here and shared with a back-end. The driver's side of
 /// <see cref="GuestMemory"/>.
 /// </summary>
-public sealed unsafe class DriverMemory : IDisposable
+public sealed unsafe class DriverMemory : DmaMemory
 {
     private readonly MappedRegion _mapped;
     private ulong _allocated;
@@ -38,10 +38,8 @@ public sealed unsafe class DriverMemory : IDisposable
     /// <summary>Its one region.</summary>
     public RegionLayout Layout { get; }
 
-    /// <summary>Sets bytes aside, for ever.</summary>
-    /// <returns>Their guest address.</returns>
-    /// <exception cref="InvalidOperationException">There are not so many left.</exception>
-    public ulong Allocate(uint bytes, uint alignment = 16)
+    /// <inheritdoc/>
+    public override ulong Allocate(uint bytes, uint alignment = 16)
     {
         ulong start = (_allocated + alignment - 1) / alignment * alignment;
         if (start > Layout.Size || bytes > Layout.Size - start)
@@ -50,21 +48,20 @@ public sealed unsafe class DriverMemory : IDisposable
         return Layout.GuestAddress + start;
     }
 
-    /// <summary>The bytes at a guest address.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">They are not all in this memory.</exception>
-    public Span<byte> At(ulong guestAddress, int length) => new(Pointer(guestAddress, length), length);
-
-    /// <summary>The front-end's address of a guest address.</summary>
-    public ulong UserAddress(ulong guestAddress) => Layout.UserAddress + (guestAddress - Layout.GuestAddress);
+    /// <inheritdoc/>
+    public override void FreeAll() => _allocated = 0;
 
     /// <inheritdoc/>
-    public void Dispose()
+    public override ulong UserAddress(ulong guestAddress) => Layout.UserAddress + (guestAddress - Layout.GuestAddress);
+
+    /// <inheritdoc/>
+    public override void Dispose()
     {
         _mapped.Release();
         File.Dispose();
     }
 
-    internal byte* Pointer(ulong guestAddress, int length)
+    internal override byte* Pointer(ulong guestAddress, int length)
     {
         ulong offset = guestAddress - Layout.GuestAddress;
         if (offset >= Layout.Size || (ulong)length > Layout.Size - offset)

@@ -13,7 +13,7 @@ internal static unsafe partial class Libc
 {
     private const string Library = "libc";
 
-    internal const int ENOENT = 2, EINTR = 4, EAGAIN = 11, EACCES = 13, ENAMETOOLONG = 36, ECONNRESET = 104, ECONNREFUSED = 111;
+    internal const int EPERM = 1, ENOENT = 2, EINTR = 4, EAGAIN = 11, EACCES = 13, ENAMETOOLONG = 36, ECONNRESET = 104, ECONNREFUSED = 111;
 
     internal const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_CLOEXEC = 0x80000, SOCK_NONBLOCK = 0x800;
     internal const int SOL_SOCKET = 1, SCM_RIGHTS = 1, SO_PEERCRED = 17;

@@ -18,6 +18,9 @@ public sealed class NativeException : IOException
     /// <summary>The <c>errno</c> value.</summary>
     public int Error { get; }
 
+    /// <summary>Whether it is a matter of rights (EACCES, EPERM).</summary>
+    public bool IsPermissionDenied => Error is Libc.EACCES or Libc.EPERM;
+
     /// <summary>The reason alone, in words, e.g. <c>Permission denied</c>.</summary>
     public string Reason => Marshal.GetPInvokeErrorMessage(Error);
 }

@@ -14,7 +14,7 @@ public readonly record struct DriverBuffer(ulong GuestAddress, uint Length);
 /// </summary>
 public sealed unsafe class DriverQueue
 {
-    private readonly DriverMemory _memory;
+    private readonly DmaMemory _memory;
     private readonly Descriptor* _descriptors;
     private readonly ushort* _available;
     private readonly ushort* _used;
@@ -34,13 +34,13 @@ public sealed unsafe class DriverQueue
     /// <param name="size">Entries: a power of two.</param>
     /// <param name="features">The features negotiated.</param>
     /// <param name="maxIndirect">Entries of an indirect table per chain; 0: chains are made of the queue's own descriptors.</param>
-    public DriverQueue(DriverMemory memory, int size, ulong features, int maxIndirect = 0)
+    public DriverQueue(DmaMemory memory, int size, ulong features, int maxIndirect = 0)
     {
         (_memory, _size) = (memory, size);
         _eventIndex = (features & Features.RingEventIndex) != 0;
-        ulong descriptors = memory.Allocate((uint)RingLayout.DescriptorBytes(size));
-        ulong available = memory.Allocate((uint)RingLayout.AvailableBytes(size));
-        ulong used = memory.Allocate((uint)RingLayout.UsedBytes(size));
+        ulong descriptors = Allocate(memory, RingLayout.DescriptorBytes(size));
+        ulong available = Allocate(memory, RingLayout.AvailableBytes(size));
+        ulong used = Allocate(memory, RingLayout.UsedBytes(size));
         _descriptors = (Descriptor*)memory.Pointer(descriptors, 1);
         _available = (ushort*)memory.Pointer(available, 1);
         _used = (ushort*)memory.Pointer(used, 1);
@@ -151,6 +151,14 @@ public sealed unsafe class DriverQueue
             Volatile.Write(ref _available[0], 0);
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref _used[1]) != _nextUsed;
+    }
+
+    /// <summary>Room for an area, zeroed: the memory may have been used before.</summary>
+    private static ulong Allocate(DmaMemory memory, ulong bytes)
+    {
+        ulong address = memory.Allocate((uint)bytes);
+        memory.At(address, (int)bytes).Clear();
+        return address;
     }
 
     private void FillDirect(ReadOnlySpan<DriverBuffer> readable, ReadOnlySpan<DriverBuffer> writable)

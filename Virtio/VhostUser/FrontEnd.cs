@@ -22,6 +22,9 @@ public sealed class FrontEnd : IDisposable
         _poller.Add(socket, PollInterest.Readable, 0);
     }
 
+    /// <summary>The connection, still owned by this object. Between calls nothing comes but its end.</summary>
+    public FileDescriptor Connection => _channel.Socket;
+
     /// <summary>Whether requests ask to be acknowledged: from SET_PROTOCOL_FEATURES with REPLY_ACK on.</summary>
     public bool Acknowledged { get; private set; }
 

@@ -1,0 +1,165 @@
+using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Queues;
+using InterGuest.Virtio.Transport;
+
+namespace InterGuest.Agent.Net;
+
+/// <summary>
+/// A driver of a network device's first pair of queues (VIRTIO 1.2, 5.1): whole frames in buffers that stay where they are.
+/// Receive buffers hold the largest frame, so they need not be mergeable.
+/// </summary>
+internal sealed class NetDriver
+{
+    private const int ReceiveQueue = 0, TransmitQueue = 1;
+
+    private readonly DriverDevice _device;
+    private readonly DriverQueue _receive;
+    private readonly DriverQueue _transmit;
+    private readonly DriverBuffer[] _receiveBuffers;
+    private readonly DriverBuffer[] _transmitBuffers;
+    private readonly Stack<int> _freeToSend;
+    private int _held = -1;
+    private bool _added;
+
+    /// <summary>Makes the queues, posts the receive buffers, and starts the device.</summary>
+    /// <param name="device">A network device.</param>
+    /// <param name="wanted">Features to accept if they are offered; those of the ring are added.</param>
+    /// <param name="largestFrame">Bytes.</param>
+    /// <param name="queueSize">Entries per queue, if the device has as many.</param>
+    /// <exception cref="AgentException">It is not such a device.</exception>
+    public NetDriver(DriverDevice device, ulong wanted, int largestFrame, int queueSize)
+    {
+        if ((device.Offered & Features.Version1) == 0)
+            throw new AgentException("the device is older than VIRTIO 1.0 (no VIRTIO_F_VERSION_1); this driver is not");
+        _device = device;
+        ulong features = device.Offered & (wanted | Features.Version1 | Features.RingEventIndex);
+        _receive = MakeQueue(device, ReceiveQueue, features, queueSize);
+        _transmit = MakeQueue(device, TransmitQueue, features, queueSize);
+        uint bufferBytes = (uint)(NetHeader.Bytes + largestFrame);
+        _receiveBuffers = MakeBuffers(device, _receive.Size, bufferBytes);
+        _transmitBuffers = MakeBuffers(device, _transmit.Size, bufferBytes);
+        _freeToSend = new Stack<int>(Enumerable.Range(0, _transmit.Size).Reverse());
+        for (int i = 0; i < _receiveBuffers.Length; i++)
+            _receive.TryAdd([], [_receiveBuffers[i]], i);
+        _receive.Publish();
+        device.Start(features, [_receive, _transmit]);
+        _transmit.DisableCalls();
+        device.Kick(ReceiveQueue);
+    }
+
+    /// <summary>Frames that can be sent now.</summary>
+    public int Room => _freeToSend.Count;
+
+    /// <summary>Frames that the device has not taken yet.</summary>
+    public int Unsent => _transmit.InFlight;
+
+    /// <summary>Takes the next frame that has come. It is valid until the next call.</summary>
+    /// <param name="header">What the device says of it.</param>
+    /// <param name="frame">The frame.</param>
+    /// <exception cref="InvalidDataException">The device is at fault.</exception>
+    public bool TryReceive(out NetHeader header, out Span<byte> frame)
+    {
+        Release();
+        header = default;
+        frame = default;
+        if (!_receive.TryGetUsed(out int token, out uint written))
+            return false;
+        _held = token;
+        if (written < NetHeader.Bytes)
+            throw new InvalidDataException($"The device wrote a frame of {written} bytes, less than its header.");
+        var bytes = _device.Memory.At(_receiveBuffers[token].GuestAddress, (int)written);
+        header = NetHeader.Parse(bytes);
+        frame = bytes[NetHeader.Bytes..];
+        return true;
+    }
+
+    /// <summary>Gives the buffers of frames that were received back to the device, and kicks if it wants that.</summary>
+    public void FlushReceive()
+    {
+        Release();
+        if (_added && _receive.Publish())
+            _device.Kick(ReceiveQueue);
+        _added = false;
+    }
+
+    /// <summary>A free buffer to send from, if there is one.</summary>
+    /// <param name="slot">Its number, for <see cref="Send"/>.</param>
+    /// <param name="frame">Room for the largest frame. It holds what was sent from this slot before.</param>
+    public bool TryTake(out int slot, out Span<byte> frame)
+    {
+        if (!_freeToSend.TryPop(out slot))
+        {
+            frame = default;
+            return false;
+        }
+        frame = Transmitted(slot)[NetHeader.Bytes..];
+        return true;
+    }
+
+    /// <summary>Sends the frame in a slot, with the next <see cref="FlushTransmit"/>.</summary>
+    public void Send(int slot, int bytes, in NetHeader header = default)
+    {
+        header.Write(Transmitted(slot), 0);
+        var buffer = _transmitBuffers[slot] with { Length = (uint)(NetHeader.Bytes + bytes) };
+        // There are as many slots as descriptors.
+        _transmit.TryAdd([buffer], [], slot);
+    }
+
+    /// <summary>Gives a slot back unused.</summary>
+    public void Return(int slot) => _freeToSend.Push(slot);
+
+    /// <summary>Shows the device what is to be sent, and kicks if it wants that.</summary>
+    public void FlushTransmit()
+    {
+        if (_transmit.Publish())
+            _device.Kick(TransmitQueue);
+    }
+
+    /// <summary>Takes back what was sent.</summary>
+    /// <returns>How many frames.</returns>
+    /// <exception cref="InvalidDataException">The device is at fault.</exception>
+    public int Reclaim()
+    {
+        int count = 0;
+        for (; _transmit.TryGetUsed(out int slot, out _); count++)
+            _freeToSend.Push(slot);
+        return count;
+    }
+
+    /// <summary>Asks to be called for the next frame.</summary>
+    /// <returns>Whether there is one already.</returns>
+    public bool ArmReceive() => _receive.EnableCalls();
+
+    /// <summary>Asks to be called when frames were sent.</summary>
+    /// <returns>Whether some were already.</returns>
+    public bool ArmTransmit() => _transmit.EnableCalls();
+
+    /// <summary>Asks not to be called: somebody looks anyway.</summary>
+    public void Disarm()
+    {
+        _receive.DisableCalls();
+        _transmit.DisableCalls();
+    }
+
+    private static DriverQueue MakeQueue(DriverDevice device, int index, ulong features, int wantedSize)
+    {
+        int size = Math.Min(wantedSize, device.MaxQueueSize(index));
+        return size > 0
+            ? new DriverQueue(device.Memory, size, features)
+            : throw new AgentException($"the device has no queue {index}, so it is not a network device");
+    }
+
+    private static DriverBuffer[] MakeBuffers(DriverDevice device, int count, uint bytes) =>
+        [.. Enumerable.Range(0, count).Select(_ => new DriverBuffer(device.Memory.Allocate(bytes, 64), bytes))];
+
+    private Span<byte> Transmitted(int slot) => _device.Memory.At(_transmitBuffers[slot].GuestAddress, (int)_transmitBuffers[slot].Length);
+
+    private void Release()
+    {
+        if (_held < 0)
+            return;
+        _receive.TryAdd([], [_receiveBuffers[_held]], _held);
+        _held = -1;
+        _added = true;
+    }
+}

@@ -1,0 +1,3 @@
+using InterGuest.Agent;
+
+return await AgentCommand.RunAsync(args, AgentContext.OfProcess(), CancellationToken.None);

@@ -1,0 +1,91 @@
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Virtio.Transport;
+
+/// <summary>
+/// A virtio device as its driver sees it, whatever carries it: features, queues, doorbells, configuration (VIRTIO 1.2, 2).
+/// Used by one thread; only <see cref="Wake"/> may come from others.
+/// </summary>
+public abstract class DriverDevice : IDisposable
+{
+    /// <summary>Tokens from here on are the transport's own.</summary>
+    protected const ulong FirstToken = 1;
+
+    private const ulong WakeToken = 0;
+
+    private readonly PollEvent[] _events = new PollEvent[8];
+    private readonly EventFd _wake = EventFd.Create();
+
+    /// <summary>Begins with nothing to wait for but <see cref="Wake"/>.</summary>
+    protected DriverDevice() => Poller.Add(_wake.Descriptor, PollInterest.Readable, WakeToken);
+
+    /// <summary>Where its rings and buffers lie.</summary>
+    public abstract DmaMemory Memory { get; }
+
+    /// <summary>The features it offers.</summary>
+    public abstract ulong Offered { get; }
+
+    /// <summary>The features that it was started with.</summary>
+    public ulong Accepted { get; protected set; }
+
+    /// <summary>Whether its configuration has changed since this was last set to false.</summary>
+    public bool ConfigurationChanged { get; set; }
+
+    /// <summary>What is waited for.</summary>
+    protected Poller Poller { get; } = new();
+
+    /// <summary>The entries that a queue may have.</summary>
+    /// <returns>0: there is no such queue.</returns>
+    public abstract int MaxQueueSize(int queue);
+
+    /// <summary>Accepts features and hands the queues over: from now on the device works.</summary>
+    /// <param name="features">Of those offered.</param>
+    /// <param name="queues">By their number.</param>
+    /// <exception cref="DeviceLostException">It refused, or is gone.</exception>
+    public abstract void Start(ulong features, IReadOnlyList<DriverQueue> queues);
+
+    /// <summary>Tells the device to look at a queue.</summary>
+    public abstract void Kick(int queue);
+
+    /// <summary>Reads from the device's configuration space (2.5).</summary>
+    /// <exception cref="DeviceLostException">There are not so many bytes, or the device is gone.</exception>
+    public abstract void ReadConfiguration(int offset, Span<byte> bytes);
+
+    /// <summary>Waits until a queue was called (of those that asked for it), the configuration changed, or <see cref="Wake"/>.</summary>
+    /// <param name="timeoutMilliseconds">0: only look; negative: without end.</param>
+    /// <exception cref="DeviceLostException">It is gone.</exception>
+    public void Wait(int timeoutMilliseconds)
+    {
+        int count = Poller.Wait(_events, timeoutMilliseconds);
+        for (int i = 0; i < count; i++)
+        {
+            if (_events[i].Token == WakeToken)
+                _wake.Drain();
+            else
+                OnEvent(_events[i].Token);
+        }
+    }
+
+    /// <summary>Ends a <see cref="Wait"/>, now or when it comes. From any thread.</summary>
+    public void Wake() => _wake.Signal();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Something happened to what the transport waits for.</summary>
+    /// <exception cref="DeviceLostException">The device is gone.</exception>
+    protected abstract void OnEvent(ulong token);
+
+    /// <summary>Stops the device and lets go of it.</summary>
+    protected virtual void Dispose(bool disposing)
+    {
+        Poller.Dispose();
+        _wake.Dispose();
+    }
+}

@@ -1,0 +1,141 @@
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
+using InterGuest.Virtio.Queues;
+using InterGuest.Virtio.VhostUser;
+
+namespace InterGuest.Virtio.Transport;
+
+/// <summary>
+/// A device behind a vhost-user socket, driven by a guest that is a process: this is both the driver and its front-end, as
+/// DPDK's virtio-user is.
+/// </summary>
+public sealed class VhostUserDevice : DriverDevice
+{
+    private const ulong CallToken = FirstToken, SocketToken = FirstToken + 1;
+    private const int LargestQueue = 1024;
+    private const byte DriverOk = 0x0f; // ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK (VIRTIO 1.2, 2.1)
+
+    private const ulong Protocol =
+        ProtocolFeatures.Multiqueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.ConfigureMemorySlots | ProtocolFeatures.Status;
+
+    private readonly DriverMemory _memory;
+    private readonly FrontEnd _frontEnd;
+    private readonly EventFd _call = EventFd.Create();
+    private readonly List<EventFd> _kicks = [];
+    private ulong _protocol;
+
+    private VhostUserDevice(DriverMemory memory, FrontEnd frontEnd)
+    {
+        (_memory, _frontEnd) = (memory, frontEnd);
+        Poller.Add(_call.Descriptor, PollInterest.Readable, CallToken);
+    }
+
+    /// <inheritdoc/>
+    public override DmaMemory Memory => _memory;
+
+    /// <inheritdoc/>
+    public override ulong Offered => Features & ~Devices.Features.VhostUserProtocolFeatures;
+
+    private ulong Features { get; set; }
+
+    /// <summary>Connects to a back-end and asks what it offers.</summary>
+    /// <param name="path">Where it listens.</param>
+    /// <param name="memory">The guest's memory; not owned.</param>
+    /// <param name="timeout">How long it may take to answer a message.</param>
+    /// <exception cref="NativeException">Nobody listens there.</exception>
+    /// <exception cref="DeviceLostException">It does not answer.</exception>
+    public static VhostUserDevice Connect(string path, DriverMemory memory, TimeSpan timeout)
+    {
+        var device = new VhostUserDevice(memory, FrontEnd.Connect(path, timeout));
+        try
+        {
+            Ask(device.Agree);
+            return device;
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override int MaxQueueSize(int queue) => LargestQueue;
+
+    /// <inheritdoc/>
+    public override void Start(ulong features, IReadOnlyList<DriverQueue> queues) => Ask(() =>
+    {
+        Accepted = features;
+        _frontEnd.Set(RequestCode.SetFeatures, features | (Features & Devices.Features.VhostUserProtocolFeatures));
+        _frontEnd.SetMemoryTable((_memory.Layout, _memory.File));
+        for (int i = 0; i < queues.Count; i++)
+            StartRing((uint)i, queues[i]);
+        if ((Features & Devices.Features.VhostUserProtocolFeatures) != 0)
+            for (int i = 0; i < queues.Count; i++)
+                _frontEnd.SetVring(RequestCode.SetVringEnable, (uint)i, 1);
+        if ((_protocol & ProtocolFeatures.Status) != 0)
+            _frontEnd.Set(RequestCode.SetStatus, DriverOk);
+        // Only now: before, what comes are answers.
+        Poller.Add(_frontEnd.Connection, PollInterest.Readable, SocketToken);
+    });
+
+    /// <inheritdoc/>
+    public override void Kick(int queue) => _kicks[queue].Signal();
+
+    /// <inheritdoc/>
+    public override void ReadConfiguration(int offset, Span<byte> bytes) =>
+        throw new DeviceLostException("the device has no configuration space");
+
+    /// <inheritdoc/>
+    protected override void OnEvent(ulong token)
+    {
+        if (token == CallToken)
+            _call.Drain();
+        else if (token == SocketToken)
+            throw new DeviceLostException("the switch closed the connection");
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        _frontEnd.Dispose();
+        _kicks.ForEach(k => k.Dispose());
+        _call.Dispose();
+    }
+
+    private void Agree()
+    {
+        Features = _frontEnd.Get(RequestCode.GetFeatures);
+        if ((Features & Devices.Features.VhostUserProtocolFeatures) != 0)
+        {
+            _protocol = _frontEnd.Get(RequestCode.GetProtocolFeatures) & Protocol;
+            _frontEnd.Set(RequestCode.SetProtocolFeatures, _protocol);
+        }
+        _frontEnd.Do(RequestCode.SetOwner, []);
+    }
+
+    private void StartRing(uint ring, DriverQueue queue)
+    {
+        var kick = EventFd.Create();
+        _kicks.Add(kick);
+        _frontEnd.SetVring(RequestCode.SetVringNum, ring, (uint)queue.Size);
+        _frontEnd.SetVring(RequestCode.SetVringBase, ring, 0);
+        _frontEnd.SetVringAddress(ring, queue.Layout);
+        _frontEnd.Set(RequestCode.SetVringKick, ring, kick.Descriptor);
+        _frontEnd.Set(RequestCode.SetVringCall, ring, _call.Descriptor);
+    }
+
+    /// <summary>A front-end whose back-end fails has lost its device.</summary>
+    private static void Ask(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (IOException e) when (e is not DeviceLostException)
+        {
+            throw new DeviceLostException(e.Message, e);
+        }
+    }
+}
