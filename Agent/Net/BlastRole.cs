@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using InterGuest.Agent.Guests;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Transport;
 
 namespace InterGuest.Agent.Net;
@@ -71,7 +72,7 @@ internal sealed class BlastRole(BlastOptions options, TimeProvider time) : IRole
         int completed = _driver!.Reclaim();
         Completed += completed;
         bool received = false;
-        for (; _driver.TryReceive(out _, out _); received = true)
+        for (; _driver.TryReceive(out _); received = true)
         {
         }
         if (received)
@@ -103,14 +104,14 @@ internal sealed class BlastRole(BlastOptions options, TimeProvider time) : IRole
     {
         int allowed = HasSentAll ? 0 : Allowed();
         int sent = 0;
-        for (; sent < allowed && _driver!.TryTake(out int slot, out var buffer); sent++)
+        for (; sent < allowed && _driver!.TryTake(out int slot, out var packet); sent++)
         {
-            var frame = buffer[..options.Size];
+            var frame = packet.Slice(NetHeader.Bytes, options.Size);
             if (!_prepared[slot])
                 TestFrame.Prepare(frame, _mac, (uint)slot);
             _prepared[slot] = true;
             new TestFrame(FrameKind.Data, _run, _sequence++, 0).Write(frame);
-            _driver.Send(slot, frame.Length);
+            _driver.Send(slot, NetHeader.Bytes + frame.Length);
         }
         if (sent > 0)
             _driver!.FlushTransmit();

@@ -38,6 +38,8 @@ internal sealed class NetDriver
         uint bufferBytes = (uint)(NetHeader.Bytes + largestFrame);
         _receiveBuffers = MakeBuffers(device, _receive.Size, bufferBytes);
         _transmitBuffers = MakeBuffers(device, _transmit.Size, bufferBytes);
+        foreach (var buffer in _transmitBuffers)
+            device.Memory.At(buffer.GuestAddress, NetHeader.Bytes).Clear();
         _freeToSend = new Stack<int>(Enumerable.Range(0, _transmit.Size).Reverse());
         for (int i = 0; i < _receiveBuffers.Length; i++)
             _receive.TryAdd([], [_receiveBuffers[i]], i);
@@ -54,22 +56,18 @@ internal sealed class NetDriver
     public int Unsent => _transmit.InFlight;
 
     /// <summary>Takes the next frame that has come. It is valid until the next call.</summary>
-    /// <param name="header">What the device says of it.</param>
-    /// <param name="frame">The frame.</param>
+    /// <param name="packet">A <see cref="NetHeader"/>, and the frame.</param>
     /// <exception cref="InvalidDataException">The device is at fault.</exception>
-    public bool TryReceive(out NetHeader header, out Span<byte> frame)
+    public bool TryReceive(out Span<byte> packet)
     {
         Release();
-        header = default;
-        frame = default;
+        packet = default;
         if (!_receive.TryGetUsed(out int token, out uint written))
             return false;
         _held = token;
         if (written < NetHeader.Bytes)
             throw new InvalidDataException($"The device wrote a frame of {written} bytes, less than its header.");
-        var bytes = _device.Memory.At(_receiveBuffers[token].GuestAddress, (int)written);
-        header = NetHeader.Parse(bytes);
-        frame = bytes[NetHeader.Bytes..];
+        packet = _device.Memory.At(_receiveBuffers[token].GuestAddress, (int)written);
         return true;
     }
 
@@ -84,23 +82,23 @@ internal sealed class NetDriver
 
     /// <summary>A free buffer to send from, if there is one.</summary>
     /// <param name="slot">Its number, for <see cref="Send"/>.</param>
-    /// <param name="frame">Room for the largest frame. It holds what was sent from this slot before.</param>
-    public bool TryTake(out int slot, out Span<byte> frame)
+    /// <param name="packet">Room for a <see cref="NetHeader"/> and the largest frame: zeros, or what was sent from this slot before.</param>
+    public bool TryTake(out int slot, out Span<byte> packet)
     {
+        packet = default;
         if (!_freeToSend.TryPop(out slot))
-        {
-            frame = default;
             return false;
-        }
-        frame = Transmitted(slot)[NetHeader.Bytes..];
+        var buffer = _transmitBuffers[slot];
+        packet = _device.Memory.At(buffer.GuestAddress, (int)buffer.Length);
         return true;
     }
 
-    /// <summary>Sends the frame in a slot, with the next <see cref="FlushTransmit"/>.</summary>
-    public void Send(int slot, int bytes, in NetHeader header = default)
+    /// <summary>Sends what is in a slot, with the next <see cref="FlushTransmit"/>.</summary>
+    /// <param name="slot">From <see cref="TryTake"/>.</param>
+    /// <param name="bytes">Of header and frame.</param>
+    public void Send(int slot, int bytes)
     {
-        header.Write(Transmitted(slot), 0);
-        var buffer = _transmitBuffers[slot] with { Length = (uint)(NetHeader.Bytes + bytes) };
+        var buffer = _transmitBuffers[slot] with { Length = (uint)bytes };
         // There are as many slots as descriptors.
         _transmit.TryAdd([buffer], [], slot);
     }
@@ -151,8 +149,6 @@ internal sealed class NetDriver
 
     private static DriverBuffer[] MakeBuffers(DriverDevice device, int count, uint bytes) =>
         [.. Enumerable.Range(0, count).Select(_ => new DriverBuffer(device.Memory.Allocate(bytes, 64), bytes))];
-
-    private Span<byte> Transmitted(int slot) => _device.Memory.At(_transmitBuffers[slot].GuestAddress, (int)_transmitBuffers[slot].Length);
 
     private void Release()
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using InterGuest.Agent.Guests;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Transport;
 
 namespace InterGuest.Agent.Net;
@@ -95,13 +96,13 @@ internal sealed class PingRole(PingOptions options, TimeProvider time, Action<ul
 
     private void Send()
     {
-        if (!_driver!.TryTake(out int slot, out var buffer))
+        if (!_driver!.TryTake(out int slot, out var packet))
             return;
-        var frame = buffer[..options.Size];
+        var frame = packet.Slice(NetHeader.Bytes, options.Size);
         TestFrame.Prepare(frame, _mac, (uint)_sequence);
         _sentAt = time.GetTimestamp();
         new TestFrame(FrameKind.EchoRequest, _run, _sequence++, _sentAt).Write(frame);
-        _driver.Send(slot, frame.Length);
+        _driver.Send(slot, NetHeader.Bytes + frame.Length);
         _driver.FlushTransmit();
         _waiting = true;
     }
@@ -109,8 +110,9 @@ internal sealed class PingRole(PingOptions options, TimeProvider time, Action<ul
     private bool Receive()
     {
         bool any = false;
-        for (; _driver!.TryReceive(out _, out var frame); any = true)
+        for (; _driver!.TryReceive(out var packet); any = true)
         {
+            var frame = packet[NetHeader.Bytes..];
             if (!_waiting || !TestFrame.IsOne(frame) || !TestFrame.TryRead(frame, true, out var read)
                 || read != new TestFrame(FrameKind.EchoReply, _run, _sequence - 1, _sentAt) || frame.Length != options.Size)
                 continue;

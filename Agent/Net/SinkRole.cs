@@ -1,4 +1,5 @@
 using InterGuest.Agent.Guests;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Transport;
 
 namespace InterGuest.Agent.Net;
@@ -82,8 +83,8 @@ internal sealed class SinkRole(SinkOptions options, TimeProvider time) : IRole
     {
         _driver!.Reclaim();
         int count = 0;
-        for (; count < Burst && _driver.TryReceive(out _, out var frame); count++)
-            Take(frame);
+        for (; count < Burst && _driver.TryReceive(out var packet); count++)
+            Take(packet[NetHeader.Bytes..]);
         if (count == 0)
             return options.Poll;
         _driver.FlushReceive();
@@ -130,14 +131,15 @@ internal sealed class SinkRole(SinkOptions options, TimeProvider time) : IRole
 
     private void Echo(ReadOnlySpan<byte> frame, in TestFrame request)
     {
-        if (!_driver!.TryTake(out int slot, out var buffer))
+        if (!_driver!.TryTake(out int slot, out var packet))
         {
             NotEchoed++;
             return;
         }
-        frame.CopyTo(buffer);
-        (request with { Kind = FrameKind.EchoReply }).Write(buffer[..frame.Length]);
-        _driver.Send(slot, frame.Length);
+        var reply = packet.Slice(NetHeader.Bytes, frame.Length);
+        frame.CopyTo(reply);
+        (request with { Kind = FrameKind.EchoReply }).Write(reply);
+        _driver.Send(slot, NetHeader.Bytes + frame.Length);
         Echoed++;
     }
 }

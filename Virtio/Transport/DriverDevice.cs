@@ -13,7 +13,7 @@ public abstract class DriverDevice : IDisposable
     /// <summary>Tokens from here on are the transport's own.</summary>
     protected const ulong FirstToken = 1;
 
-    private const ulong WakeToken = 0;
+    private const ulong WakeToken = 0, WatchToken = ulong.MaxValue;
 
     private readonly PollEvent[] _events = new PollEvent[8];
     private readonly EventFd _wake = EventFd.Create();
@@ -63,10 +63,17 @@ public abstract class DriverDevice : IDisposable
         {
             if (_events[i].Token == WakeToken)
                 _wake.Drain();
-            else
+            else if (_events[i].Token != WatchToken)
                 OnEvent(_events[i].Token);
         }
     }
+
+    /// <summary>Makes <see cref="Wait"/> end, too, when there is something to read from a descriptor of the driver's.</summary>
+    /// <exception cref="NativeException">It cannot be waited for.</exception>
+    public void Watch(FileDescriptor fd) => Poller.Add(fd, PollInterest.Readable, WatchToken);
+
+    /// <summary>Waits for it no more.</summary>
+    public void Unwatch(FileDescriptor fd) => Poller.Remove(fd);
 
     /// <summary>Ends a <see cref="Wait"/>, now or when it comes. From any thread.</summary>
     public void Wake() => _wake.Signal();
