@@ -40,6 +40,7 @@ internal static class AgentCommand
         "A guest of an InterGuest switch that is a process, or a program in a VM: drives the device of a port.\n"
         + "A switch that goes away is waited for.")
     {
+        ServeBlockCommand.Create(context),
         NetCommand.Create(context),
         PingCommand.Create(context),
         BlastCommand.Create(context),

@@ -13,7 +13,7 @@ internal static unsafe partial class Libc
 {
     private const string Library = "libc";
 
-    internal const int EPERM = 1, ENOENT = 2, EINTR = 4, EAGAIN = 11, EACCES = 13, EBUSY = 16, ENODEV = 19, EINVAL = 22, ENAMETOOLONG = 36, ECONNRESET = 104, ECONNREFUSED = 111;
+    internal const int EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, EAGAIN = 11, EACCES = 13, EBUSY = 16, ENODEV = 19, EINVAL = 22, ENOSPC = 28, ENAMETOOLONG = 36, EOPNOTSUPP = 95, ECONNRESET = 104, ECONNREFUSED = 111, EDQUOT = 122;
 
     internal const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_CLOEXEC = 0x80000, SOCK_NONBLOCK = 0x800;
     internal const int SOL_SOCKET = 1, SCM_RIGHTS = 1, SO_PEERCRED = 17;
@@ -29,11 +29,13 @@ internal static unsafe partial class Libc
     internal const uint MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2;
     internal const int F_DUPFD_CLOEXEC = 1030, F_GETFL = 3, F_SETFL = 4, F_ADD_SEALS = 1033, F_GET_SEALS = 1034;
     internal const int F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, O_NONBLOCK = 0x800;
-    internal const int O_RDWR = 2, O_CLOEXEC = 0x80000;
+    internal const int O_RDWR = 2, O_DSYNC = 0x1000, O_DIRECT = 0x4000, O_CLOEXEC = 0x80000;
+    internal const int F_OFD_SETLK = 37, FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
+    internal const short F_RDLCK = 0, F_WRLCK = 1;
 
     internal const int AT_EMPTY_PATH = 0x1000;
-    internal const uint STATX_BASIC_STATS = 0x7ff;
-    internal const int S_IFMT = 0xf000, S_IFREG = 0x8000, S_IFSOCK = 0xc000;
+    internal const uint STATX_BASIC_STATS = 0x7ff, STATX_DIOALIGN = 0x2000;
+    internal const int S_IFMT = 0xf000, S_IFREG = 0x8000, S_IFBLK = 0x6000, S_IFSOCK = 0xc000;
 
     [StructLayout(LayoutKind.Sequential)]
     internal struct IoVector
@@ -70,11 +72,20 @@ internal static unsafe partial class Libc
         [FieldOffset(40)]
         internal ulong Size;
 
+        [FieldOffset(128)]
+        internal uint OwnMajor;
+
+        [FieldOffset(132)]
+        internal uint OwnMinor;
+
         [FieldOffset(136)]
         internal uint DeviceMajor;
 
         [FieldOffset(140)]
         internal uint DeviceMinor;
+
+        [FieldOffset(156)]
+        internal uint DirectOffsetAlignment;
     }
 
     /// <summary>The C library's <c>struct sigaction</c> on x86-64.</summary>
@@ -136,6 +147,18 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int ioctl(int fd, nuint request, nint argument);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial nint pread(int fd, void* buffer, nuint count, long offset);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial nint pwrite(int fd, void* buffer, nuint count, long offset);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int fdatasync(int fd);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int fallocate(int fd, int mode, long offset, long length);
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int eventfd(uint initial, int flags);
