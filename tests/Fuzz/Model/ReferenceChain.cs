@@ -1,0 +1,132 @@
+using System.Buffers.Binary;
+using InterGuest.Fuzz.Guests;
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Fuzz.Model;
+
+/// <summary>
+/// What a descriptor chain is, written down from VIRTIO 1.2, 2.7.5, without regard to speed: the pieces of memory in order, or
+/// the rules that the first wrong descriptor breaks. Where it breaks several, any of them is a right answer.
+/// </summary>
+internal sealed class ReferenceChain
+{
+    private readonly Arena _arena;
+    private readonly HashSet<QueueFault> _faults = [];
+
+    private ReferenceChain(Arena arena) => _arena = arena;
+
+    /// <summary>For the device to read.</summary>
+    public List<Piece> Readable { get; } = [];
+
+    /// <summary>For the device to write.</summary>
+    public List<Piece> Writable { get; } = [];
+
+    public long ReadableBytes { get; private set; }
+
+    public long WritableBytes { get; private set; }
+
+    /// <summary>Whether it breaks no rule.</summary>
+    public bool IsGood => _faults.Count == 0;
+
+    /// <summary>Whether this is a right answer for it.</summary>
+    public bool Agrees(QueueFault fault) => fault == QueueFault.None ? IsGood : _faults.Contains(fault);
+
+    public override string ToString() => IsGood ? $"{ReadableBytes} readable, {WritableBytes} writable bytes" : string.Join(" or ", _faults);
+
+    /// <summary>Follows a chain in what the memory should hold.</summary>
+    public static ReferenceChain Walk(Arena arena, QueuePlace queue, bool indirect, int head)
+    {
+        var chain = new ReferenceChain(arena);
+        chain.Follow(i => arena.Expected.AsSpan(queue.Descriptors + 16 * i, 16).ToArray(), head, queue.Size, indirect, inTable: false);
+        return chain;
+    }
+
+    /// <summary>The bytes of pieces, one behind the other.</summary>
+    public byte[] Read(IEnumerable<Piece> pieces) => [.. pieces.SelectMany(p => _arena.Expected[p.Offset..(p.Offset + p.Length)])];
+
+    private void Follow(Func<int, byte[]?> entry, int index, int count, bool indirect, bool inTable)
+    {
+        for (int steps = 1; ; steps++)
+        {
+            if (entry(index) is not { } bytes)
+            {
+                _faults.Add(QueueFault.AddressNotMapped);
+                return;
+            }
+            ulong address = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
+            int flags = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(12)), next = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(14));
+            if ((flags & GuestPlan.Indirect) != 0)
+            {
+                EnterTable(address, length, flags, indirect, inTable);
+                return;
+            }
+            Append(address, length, (flags & GuestPlan.Write) != 0);
+            if ((flags & GuestPlan.Next) != 0)
+            {
+                if (next >= count)
+                    _faults.Add(QueueFault.NextOutOfRange);
+                if (steps >= count)
+                    _faults.Add(QueueFault.ChainTooLong);
+            }
+            if (_faults.Count > 0 || (flags & GuestPlan.Next) == 0)
+                return;
+            index = next;
+        }
+    }
+
+    private void EnterTable(ulong address, uint length, int flags, bool indirect, bool inTable)
+    {
+        if (inTable)
+            _faults.Add(QueueFault.IndirectNested);
+        if (!indirect)
+            _faults.Add(QueueFault.IndirectNotNegotiated);
+        if ((flags & GuestPlan.Next) != 0)
+            _faults.Add(QueueFault.IndirectWithNext);
+        if (length % 16 != 0 || length / 16 is 0 or > SplitQueue.MaxSize)
+            _faults.Add(QueueFault.IndirectSize);
+        if (address > ulong.MaxValue - length)
+            _faults.Add(QueueFault.AddressNotMapped);
+        if (_faults.Count == 0)
+            Follow(i => TableEntry(address + 16 * (ulong)i), 0, (int)(length / 16), indirect, inTable: true);
+    }
+
+    private byte[]? TableEntry(ulong address)
+    {
+        byte[] entry = new byte[16];
+        for (int i = 0; i < 16; i++)
+        {
+            int offset = _arena.Find(address + (uint)i).Offset;
+            if (offset < 0)
+                return null;
+            entry[i] = _arena.Expected[offset];
+        }
+        return entry;
+    }
+
+    private void Append(ulong address, uint length, bool writable)
+    {
+        if (!writable && WritableBytes > 0)
+            _faults.Add(QueueFault.ReadableAfterWritable);
+        if (ReadableBytes + WritableBytes + length > uint.MaxValue)
+            _faults.Add(QueueFault.TooManyBytes);
+        var pieces = writable ? Writable : Readable;
+        for (long left = length; left > 0;)
+        {
+            var (offset, available) = _arena.Find(address);
+            if (offset < 0)
+            {
+                _faults.Add(QueueFault.AddressNotMapped);
+                return;
+            }
+            int here = (int)Math.Min(left, available);
+            pieces.Add(new Piece(offset, here));
+            address += (uint)here;
+            left -= here;
+        }
+        if (writable)
+            WritableBytes += length;
+        else
+            ReadableBytes += length;
+    }
+}
