@@ -75,10 +75,10 @@ public sealed class NetJoinFuzzer : IFuzzer
     {
         FuzzException.UnlessEqual(model.Frames, link.Frames, "frames of the link");
         FuzzException.UnlessEqual(model.Bytes, link.Bytes, "bytes of the link");
-        FuzzException.UnlessEqual(model.Frames, sender.Counters.Sent.Frames, "frames sent");
-        FuzzException.UnlessEqual(model.Frames, receiver.Counters.Received.Frames, "frames received");
+        FuzzException.UnlessEqual(model.Frames, sender.Counters.Traffic.Frames, "frames sent");
+        FuzzException.UnlessEqual(model.Frames, receiver.Counters.Traffic.Frames, "frames received");
         FuzzException.UnlessEqual(Text(model.Drops.Select(d => (d.Key, d.Value))), Text(link.Drops), "drops of the link");
-        FuzzException.UnlessEqual(Text(link.Drops), Text(sender.Counters.Sent.Drops), "drops of the sender");
+        FuzzException.UnlessEqual(Text(link.Drops), Text(sender.Counters.Traffic.Drops), "drops of the sender");
         FuzzException.UnlessEqual(sender.Model.Faults, sender.Counters.Faults.Sum(f => f.Count), "faults of the sender");
         FuzzException.UnlessEqual(receiver.Model.Faults, receiver.Counters.Faults.Sum(f => f.Count), "faults of the receiver");
     }
@@ -116,7 +116,7 @@ public sealed class NetJoinFuzzer : IFuzzer
 
         public ReferenceEnd Model { get; }
 
-        public PortCounters Counters { get; } = new();
+        public QueueCounters Counters { get; } = new();
 
         /// <summary>Makes some chains available, or spoils something.</summary>
         public void Act()

@@ -62,9 +62,9 @@ internal sealed class FuzzedSwitch : IDisposable
             from.Transmit().NextUsed();
         }
         DrainPeer();
-        var sent = Do(b => b.GetPort(Hostile).Counters.Sent);
+        var counters = Do(b => b.GetPort(Hostile).Counters);
         long before = _taken;
-        _taken = sent.Frames + sent.Drops.Sum(d => d.Count);
+        _taken = counters.SentFrames + counters.Drops.Sum(d => d.Count);
         return _taken - before;
     }
 
