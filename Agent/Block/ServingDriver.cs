@@ -39,8 +39,8 @@ internal sealed class ServingDriver
         _device = device;
         ulong features = device.Offered & (Features.Version1 | Features.RingEventIndex | Features.RingIndirectDescriptors);
         int indirect = (features & Features.RingIndirectDescriptors) != 0 ? PiecesOfMessage : 0;
-        _requests = new DriverQueue(device.Memory, size, features, indirect);
-        _replies = new DriverQueue(device.Memory, size, features, indirect);
+        _requests = DriverQueue.Create(device.Memory, size, features, indirect);
+        _replies = DriverQueue.Create(device.Memory, size, features, indirect);
         int chains = indirect > 0 ? size : size / PiecesOfMessage;
         _slots = [.. Enumerable.Range(0, Math.Min(slots, chains - Announcements)).Select(_ => MakeSlot(maxData))];
         _announcements = [.. Enumerable.Range(0, Announcements).Select(_ => device.Memory.Allocate(BlockAnnouncement.Bytes))];

@@ -143,7 +143,7 @@ internal sealed class NetDriver
     {
         int size = Math.Min(wantedSize, device.MaxQueueSize(index));
         return size > 0
-            ? new DriverQueue(device.Memory, size, features)
+            ? DriverQueue.Create(device.Memory, size, features)
             : throw new AgentException($"the device has no queue {index}, so it is not a network device");
     }
 

@@ -106,7 +106,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     }
 
     /// <summary>One join for each ring that the port sends on.</summary>
-    private static IEnumerable<NetJoin> Plan(Port port, Link? link)
+    private static IEnumerable<Join> Plan(Port port, Link? link)
     {
         var targets = link?.Peer(port).ReceiveEnds ?? [];
         var counters = link?.CountersFrom(port);
@@ -131,6 +131,6 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
 
         public List<Link> Links { get; } = [];
 
-        public List<NetJoin> Joins { get; } = [];
+        public List<Join> Joins { get; } = [];
     }
 }

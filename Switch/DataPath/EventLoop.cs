@@ -10,9 +10,6 @@ namespace InterGuest.Switch.DataPath;
 /// </summary>
 public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
 {
-    /// <summary>Frames per turn: enough to spread the cost of publishing, few enough that others do not wait long.</summary>
-    private const int FramesPerTurn = 64;
-
     /// <summary>Rounds of turns between looks for kicks of joins that sleep.</summary>
     private const int RoundsPerLook = 4;
 
@@ -20,8 +17,8 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     private const int PollMilliseconds = 1;
 
     private readonly Dictionary<ulong, QueueEnd> _ends = [];
-    private readonly List<NetJoin> _joins = [];
-    private readonly List<NetJoin> _active = [];
+    private readonly List<Join> _joins = [];
+    private readonly List<Join> _active = [];
     private ulong _lastToken = WakeToken;
     private int _waiting;
     private int _polled;
@@ -34,24 +31,23 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     public int JoinCount => _joins.Count;
 
     /// <summary>Takes a join over, and begins with a look at what is there: a kick may have been lost. On this thread.</summary>
-    public void Add(NetJoin join)
+    public void Add(Join join)
     {
         _joins.Add(join);
-        Use(join.Source, join);
-        if (join.Target != null)
-            Use(join.Target, join);
+        foreach (var end in join.Ends)
+            Use(end, join);
         Activate(join);
     }
 
     /// <summary>Gives a join up: after the return nothing of this loop touches its rings. On this thread.</summary>
-    public void Remove(NetJoin join)
+    public void Remove(Join join)
     {
         _joins.Remove(join);
         Deactivate(join);
-        EndHold(join);
-        Unuse(join.Source, join);
-        if (join.Target != null)
-            Unuse(join.Target, join);
+        if (join.WakeAt != 0)
+            _waiting--;
+        foreach (var end in join.Ends)
+            Unuse(end, join);
         join.Dispose();
     }
 
@@ -67,7 +63,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
             if (_active.Count == 0 || round % RoundsPerLook == 0)
                 Look(events);
             if (_waiting > 0)
-                EndHolds();
+                WakeLate();
             // A turn can take its own join off the list, and a fault all those of its guest.
             for (int i = _active.Count - 1; i >= 0; i--)
                 if (i < _active.Count)
@@ -86,7 +82,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
                 OnKick(end);
         }
         if (_polled > 0)
-            foreach (var join in _joins.Where(j => j.Source.Kick == null || j.Target is { Kick: null }))
+            foreach (var join in _joins.Where(j => j.Ends.Any(e => e.Kick == null)))
                 Activate(join);
     }
 
@@ -95,9 +91,9 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         int sleep = _polled > 0 ? PollMilliseconds : -1;
         if (_waiting == 0)
             return sleep;
-        long until = _joins.Where(j => j.HoldUntil != 0).Min(j => j.HoldUntil);
-        int hold = (int)Math.Clamp(until - Environment.TickCount64, 0, int.MaxValue);
-        return sleep < 0 ? hold : Math.Min(sleep, hold);
+        long until = _joins.Where(j => j.WakeAt != 0).Min(j => j.WakeAt);
+        int wait = (int)Math.Clamp(until - Environment.TickCount64, 0, int.MaxValue);
+        return sleep < 0 ? wait : Math.Min(sleep, wait);
     }
 
     private void OnKick(QueueEnd end)
@@ -107,7 +103,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
             Activate(join);
     }
 
-    private void TurnGuarded(NetJoin join)
+    private void TurnGuarded(Join join)
     {
         try
         {
@@ -122,25 +118,25 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         }
     }
 
-    private void Turn(NetJoin join)
+    /// <summary>
+    /// Gives a join its share: a turn's worth of work each round, and what it took beyond that one is missing the next time.
+    /// </summary>
+    private void Turn(Join join)
     {
-        var result = join.Transfer(FramesPerTurn);
-        if (join.Progressed)
-            EndHold(join);
+        join.Credit = Math.Min(join.Credit + WorkCost.Turn, WorkCost.Turn);
+        if (join.Credit <= 0)
+            return;
+        bool waited = join.WakeAt != 0;
+        var result = join.Turn(join.Credit, out int spent);
+        join.Credit -= spent;
+        _waiting += (join.WakeAt != 0 ? 1 : 0) - (waited ? 1 : 0);
         switch (result)
         {
-            case TransferResult.SourceEmpty when !join.Source.Queue.EnableKicks():
+            case TurnResult.Sleep:
                 Deactivate(join);
                 break;
-            case TransferResult.TargetEmpty when !join.Target!.Queue.EnableKicks():
-                Deactivate(join);
-                BeginHold(join);
-                break;
-            case TransferResult.SourceFault:
-                OnFault(join.Source);
-                break;
-            case TransferResult.TargetFault:
-                OnFault(join.Target!);
+            case TurnResult.Fault:
+                OnFault(join.Blamed!);
                 break;
         }
     }
@@ -149,7 +145,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     private void FindLosses()
     {
         _losses = GuestMemory.TotalLosses;
-        foreach (var end in _joins.SelectMany(j => new[] { j.Source, j.Target }).OfType<QueueEnd>().Distinct().ToArray())
+        foreach (var end in _joins.SelectMany(j => j.Ends).Distinct().ToArray())
             if (end.Queue.IsMemoryLost)
                 OnFault(end);
     }
@@ -166,54 +162,31 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         RingFault?.Invoke(end, fault);
     }
 
-    private void BeginHold(NetJoin join)
-    {
-        if (join.HoldUntil != 0)
-            return;
-        join.HoldUntil = Math.Max(1, Environment.TickCount64 + (long)join.Hold.TotalMilliseconds);
-        _waiting++;
-    }
-
-    private void EndHold(NetJoin join)
-    {
-        if (join.HoldUntil == 0)
-            return;
-        join.HoldUntil = 0;
-        _waiting--;
-        DisableTargetKicks(join);
-    }
-
-    /// <summary>No kicks for buffers, unless another join waits for some from the same receiver.</summary>
-    private static void DisableTargetKicks(NetJoin join)
-    {
-        if (join.Target is { } target && !target.Joins.Exists(j => j.HoldUntil != 0))
-            target.Queue.DisableKicks();
-    }
-
-    private void EndHolds()
+    /// <summary>Wakes the joins whose time has come.</summary>
+    private void WakeLate()
     {
         long now = Environment.TickCount64;
         foreach (var join in _joins)
         {
-            if (join.HoldUntil == 0 || join.HoldUntil > now)
+            if (join.WakeAt == 0 || join.WakeAt > now)
                 continue;
-            EndHold(join);
-            join.Dropping = true;
+            join.TimeUp();
+            if (join.WakeAt == 0)
+                _waiting--;
             Activate(join);
         }
     }
 
-    private void Activate(NetJoin join)
+    private void Activate(Join join)
     {
         if (join.Active)
             return;
         join.Active = true;
         _active.Add(join);
-        join.Source.Queue.DisableKicks();
-        DisableTargetKicks(join);
+        join.Wake();
     }
 
-    private void Deactivate(NetJoin join)
+    private void Deactivate(Join join)
     {
         if (!join.Active)
             return;
@@ -221,7 +194,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         _active.Remove(join);
     }
 
-    private void Use(QueueEnd end, NetJoin join)
+    private void Use(QueueEnd end, Join join)
     {
         end.Joins.Add(join);
         if (end.Joins.Count > 1)
@@ -236,7 +209,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         Poller.Add(end.Kick.Descriptor, PollInterest.Readable | PollInterest.Edge, end.Token);
     }
 
-    private void Unuse(QueueEnd end, NetJoin join)
+    private void Unuse(QueueEnd end, Join join)
     {
         end.Joins.Remove(join);
         if (end.Joins.Count > 0)

@@ -1,5 +1,4 @@
 using InterGuest.Virtio.Devices;
-using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Queues;
 
 namespace InterGuest.Switch.DataPath;
@@ -31,30 +30,34 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
     // The chain with the header, which gets the number of buffers at the end, and the one being filled.
     private readonly Chain _first = new();
     private readonly Chain _next = new();
-    private readonly ushort[] _taken = end.Mergeable ? new ushort[end.Queue.Size] : [];
+    private readonly (ChainTicket Chain, uint Written)[] _taken = end.Mergeable ? new (ChainTicket, uint)[end.Queue.Size] : [];
+
+    /// <summary>What was done since this was set to 0, in units of <see cref="WorkCost"/>, without the copying.</summary>
+    public int Work { get; set; }
 
     /// <summary>Copies a frame, once, with a header in front that this receiver understands.</summary>
     /// <param name="header">Checked already.</param>
     /// <param name="frame">The frame behind the sender's header.</param>
-    public PutResult Put(in NetHeader header, SegmentCursor frame)
+    public PutResult Put(in NetHeader header, FrameSource frame)
     {
         for (int attempt = 0; attempt < Patience; attempt++)
         {
+            var before = end.Queue.Position;
             var pop = Pop(_first);
             if (pop != PopResult.Chain)
                 return pop == PopResult.Empty ? PutResult.NoBuffers : PutResult.Fault;
             if (end.Mergeable)
             {
-                if (PutMerged(header, frame) is { } result)
+                if (PutMerged(header, frame, before) is { } result)
                     return result;
                 continue; // the guest spoilt the buffers in between: those are given back empty, the next ones come
             }
-            if (frame.Remaining > _first.WritableBytes - (ulong)end.HeaderBytes)
+            if (frame.Length > _first.WritableBytes - (ulong)end.HeaderBytes)
             {
-                end.Queue.UndoPop(1);
+                end.Queue.Rewind(before);
                 return PutResult.TooLong;
             }
-            Fill(_first, header, ref frame);
+            end.Queue.AddUsed(_first.Ticket, Fill(header, ref frame));
             return PutResult.Delivered;
         }
         return PutResult.NoBuffers;
@@ -72,57 +75,67 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
     {
         for (int attempt = 0; attempt < Patience; attempt++)
         {
-            var result = end.Queue.TryPop(chain);
+            var result = TryPop(chain);
             if (result is PopResult.Empty or PopResult.BadRing)
                 return result;
             if (result == PopResult.Chain && chain.WritableBytes >= (ulong)end.HeaderBytes)
                 return result;
-            GiveBackEmpty(chain.Head, result == PopResult.BadChain ? end.Queue.Fault : QueueFault.BufferTooSmall);
+            GiveBackEmpty(chain.Ticket, result == PopResult.BadChain ? end.Queue.Fault : QueueFault.BufferTooSmall);
         }
         return PopResult.Empty;
     }
 
-    /// <summary>Null: a chain in the middle was bad, and all taken so far are given back empty.</summary>
-    private PutResult? PutMerged(in NetHeader header, SegmentCursor frame)
+    private PopResult TryPop(Chain chain)
     {
-        Fill(_first, header, ref frame);
-        int count = 1;
-        _taken[0] = _first.Head;
-        while (frame.Remaining > 0)
+        var result = end.Queue.TryPop(chain);
+        if (result is PopResult.Chain or PopResult.BadChain)
         {
-            var pop = count < end.Queue.Size ? end.Queue.TryPop(_next) : PopResult.Empty;
+            Work += WorkCost.Of(chain, 0);
+            Join.CountOddities(chain, end.Counters);
+        }
+        return result;
+    }
+
+    /// <summary>Null: a chain in the middle was bad, and all taken so far are given back empty.</summary>
+    private PutResult? PutMerged(in NetHeader header, FrameSource frame, QueuePosition before)
+    {
+        _taken[0] = (_first.Ticket, Fill(header, ref frame));
+        int count = 1;
+        while (frame.Length > 0)
+        {
+            var pop = count < end.Queue.Size ? TryPop(_next) : PopResult.Empty;
             if (pop == PopResult.Chain && _next.WritableBytes > 0)
             {
                 var room = _next.Writable;
-                end.Queue.AddUsed(_next.Head, (uint)GuestCopy.Copy(ref frame, ref room, frame.Remaining));
-                _taken[count++] = _next.Head;
+                _taken[count++] = (_next.Ticket, frame.CopyTo(ref room));
                 continue;
             }
-            end.Queue.UndoUsed(count);
             if (pop is PopResult.Empty or PopResult.BadRing)
             {
-                end.Queue.UndoPop(count);
+                end.Queue.Rewind(before);
                 return pop == PopResult.BadRing ? PutResult.Fault
                     : count == end.Queue.Size ? PutResult.TooLong : PutResult.NoBuffers;
             }
-            foreach (ushort head in _taken.AsSpan(0, count))
-                end.Queue.AddUsed(head, 0);
-            GiveBackEmpty(_next.Head, pop == PopResult.BadChain ? end.Queue.Fault : QueueFault.BufferTooSmall);
+            foreach (var (chain, _) in _taken.AsSpan(0, count))
+                end.Queue.AddUsed(chain, 0);
+            GiveBackEmpty(_next.Ticket, pop == PopResult.BadChain ? end.Queue.Fault : QueueFault.BufferTooSmall);
             return null;
         }
         if (count > 1)
             WriteBufferCount((ushort)count);
+        foreach (var (chain, written) in _taken.AsSpan(0, count))
+            end.Queue.AddUsed(chain, written);
         return PutResult.Delivered;
     }
 
-    private void Fill(Chain chain, in NetHeader header, ref SegmentCursor frame)
+    /// <summary>Fills the first chain. Returns the bytes written.</summary>
+    private uint Fill(in NetHeader header, scoped ref FrameSource frame)
     {
         Span<byte> bytes = stackalloc byte[NetHeader.Bytes];
         header.Write(bytes, buffers: 1);
-        var room = chain.Writable;
+        var room = _first.Writable;
         room.Write(bytes[..end.HeaderBytes]);
-        ulong copied = GuestCopy.Copy(ref frame, ref room, frame.Remaining);
-        end.Queue.AddUsed(chain.Head, (uint)end.HeaderBytes + (uint)copied);
+        return (uint)end.HeaderBytes + frame.CopyTo(ref room);
     }
 
     private void WriteBufferCount(ushort count)
@@ -132,9 +145,9 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
         place.Write([(byte)count, (byte)(count >> 8)]);
     }
 
-    private void GiveBackEmpty(ushort head, QueueFault fault)
+    private void GiveBackEmpty(ChainTicket chain, QueueFault fault)
     {
-        end.Queue.AddUsed(head, 0);
+        end.Queue.AddUsed(chain, 0);
         end.Counters.Faulted(fault);
     }
 }

@@ -27,8 +27,11 @@ public enum TransferResult
 /// One direction of a link: takes frames from the transmit queue of one guest and puts them into the receive queue of
 /// another. Without a receiver it takes them and drops them, as a cable that leads nowhere does.
 /// </summary>
-public sealed class NetJoin : IDisposable
+public sealed class NetJoin : Join
 {
+    /// <summary>Frames between two publications: enough to spread their cost, few enough that nobody waits long.</summary>
+    private const int Burst = 32;
+
     /// <summary>An Ethernet header (14).</summary>
     private const ulong MinFrame = 14;
 
@@ -40,7 +43,11 @@ public sealed class NetJoin : IDisposable
     private readonly DropReason _dropReason;
     private readonly TrafficCounters? _link;
     private readonly ulong _allowed;
-    private bool _delivered;
+    private int _spent;
+    private bool _progressed;
+
+    // The wait for buffers is over: drop until the receiver has some again.
+    private bool _dropping;
 
     /// <summary>Joins two queues.</summary>
     /// <param name="source">A transmit queue.</param>
@@ -50,6 +57,7 @@ public sealed class NetJoin : IDisposable
     public NetJoin(QueueEnd source, QueueEnd target, TimeSpan hold, TrafficCounters link)
     {
         (Source, Target, Hold, _link) = (source, target, hold, link);
+        Ends = [source, target];
         _sink = new FrameSink(target);
         _allowed = FeaturePairs.MayReceive(source.Features) & target.Features;
     }
@@ -58,7 +66,11 @@ public sealed class NetJoin : IDisposable
     public NetJoin(QueueEnd source, DropReason reason, TrafficCounters? link)
     {
         (Source, _dropReason, _link) = (source, reason, link);
+        Ends = [source];
     }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<QueueEnd> Ends { get; }
 
     /// <summary>The sender.</summary>
     public QueueEnd Source { get; }
@@ -69,42 +81,99 @@ public sealed class NetJoin : IDisposable
     /// <summary>How long a frame waits for buffers.</summary>
     public TimeSpan Hold { get; }
 
-    /// <summary>In its loop: has it a turn to come.</summary>
-    internal bool Active { get; set; }
-
-    /// <summary>In its loop: when the wait for buffers ends, by <see cref="Environment.TickCount64"/>; 0: it does not wait.</summary>
-    internal long HoldUntil { get; set; }
-
-    /// <summary>The wait for buffers is over: drop until the receiver has some again.</summary>
-    internal bool Dropping { get; set; }
-
-    /// <summary>Whether the last turn moved or dropped a frame.</summary>
-    internal bool Progressed { get; private set; }
-
-    /// <summary>Moves up to <paramref name="budget"/> frames, then shows both guests what was done.</summary>
-    public TransferResult Transfer(int budget)
+    /// <inheritdoc/>
+    public override TurnResult Turn(int budget, out int spent)
     {
-        Progressed = _delivered = false;
+        _spent = 0;
+        _progressed = false;
+        TransferResult result;
+        do
+        {
+            result = Transfer(Burst, budget);
+        }
+        while (result == TransferResult.More && _spent < budget);
+        spent = _spent;
+        if (_progressed)
+            EndHold();
+        switch (result)
+        {
+            case TransferResult.SourceEmpty:
+                return Source.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+            case TransferResult.TargetEmpty:
+                if (Target!.Queue.EnableKicks())
+                    return TurnResult.More;
+                BeginHold();
+                return TurnResult.Sleep;
+            case TransferResult.More:
+                return TurnResult.More;
+            default:
+                Blamed = result == TransferResult.SourceFault ? Source : Target;
+                return TurnResult.Fault;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Wake()
+    {
+        Source.Queue.DisableKicks();
+        DisableTargetKicks();
+    }
+
+    /// <inheritdoc/>
+    public override void TimeUp()
+    {
+        EndHold();
+        _dropping = true;
+    }
+
+    /// <summary>Moves up to <paramref name="frames"/> frames, then shows both guests what was done.</summary>
+    /// <param name="frames">At most so many.</param>
+    /// <param name="budget">And no more once so much was spent in this turn.</param>
+    public TransferResult Transfer(int frames, int budget = int.MaxValue)
+    {
         var result = TransferResult.More;
-        while (budget-- > 0 && result == TransferResult.More)
+        int before = _spent;
+        while (frames-- > 0 && result == TransferResult.More && _spent < budget)
             result = TransferOne();
-        if (Progressed)
+        if (_spent > before)
             Source.Counters.Taken();
         // The receiver first: a sender must not learn that a frame is through before the receiver can have it.
-        Target?.Publish(_delivered);
-        Source.Publish(Progressed);
+        Target?.Publish();
+        Source.Publish();
         return result;
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         _frame.Dispose();
         _sink?.Dispose();
     }
 
+    private void BeginHold()
+    {
+        if (WakeAt == 0)
+            WakeAt = Math.Max(1, Environment.TickCount64 + (long)Hold.TotalMilliseconds);
+    }
+
+    private void EndHold()
+    {
+        if (WakeAt == 0)
+            return;
+        WakeAt = 0;
+        DisableTargetKicks();
+    }
+
+    /// <summary>No kicks for buffers, unless another join waits for some from the same receiver.</summary>
+    private void DisableTargetKicks()
+    {
+        if (Target is { } target && !target.Joins.Exists(static j => j.WakeAt != 0))
+            target.Queue.DisableKicks();
+    }
+
     private TransferResult TransferOne()
     {
+        var before = Source.Queue.Position;
         switch (Source.Queue.TryPop(_frame))
         {
             case PopResult.Empty:
@@ -120,19 +189,19 @@ public sealed class NetJoin : IDisposable
         var frame = _frame.Readable;
         if (Check(ref frame, out NetHeader header) is { } reason)
             return Drop(reason);
-        switch (_sink.Put(header, frame))
+        switch (_sink.Put(header, new FrameSource(frame)))
         {
             case PutResult.Delivered:
                 return Deliver((long)frame.Remaining);
             case PutResult.TooLong:
                 return Drop(DropReason.TooLongForReceiver);
-            case PutResult.NoBuffers when Dropping || Hold == TimeSpan.Zero:
+            case PutResult.NoBuffers when _dropping || Hold == TimeSpan.Zero:
                 return Drop(DropReason.NoBuffers);
             case PutResult.NoBuffers:
-                Source.Queue.UndoPop(1);
+                Source.Queue.Rewind(before);
                 return TransferResult.TargetEmpty;
             default:
-                Source.Queue.UndoPop(1);
+                Source.Queue.Rewind(before);
                 return TransferResult.TargetFault;
         }
     }
@@ -157,21 +226,29 @@ public sealed class NetJoin : IDisposable
 
     private TransferResult Deliver(long bytes)
     {
-        Source.Queue.AddUsed(_frame.Head, 0);
+        Finish(bytes);
         Source.Counters.Traffic.Delivered(bytes);
         Target!.Counters.Traffic.Delivered(bytes);
         _link?.Delivered(bytes);
-        Progressed = _delivered = true;
-        Dropping = false;
+        _dropping = false;
         return TransferResult.More;
     }
 
     private TransferResult Drop(DropReason reason)
     {
-        Source.Queue.AddUsed(_frame.Head, 0);
+        Finish(0);
         Source.Counters.Traffic.Dropped(reason);
         _link?.Dropped(reason);
-        Progressed = true;
         return TransferResult.More;
+    }
+
+    private void Finish(long bytes)
+    {
+        Source.Queue.AddUsed(_frame.Ticket, 0);
+        CountOddities(_frame, Source.Counters);
+        _spent += WorkCost.Of(_frame, bytes);
+        if (_sink != null)
+            (_spent, _sink.Work) = (_spent + _sink.Work, 0);
+        _progressed = true;
     }
 }

@@ -51,5 +51,5 @@ public sealed class QueueCounters
     public void CallSuppressed() => Volatile.Write(ref _callsSuppressed, _callsSuppressed + 1);
 
     /// <summary>Counts a broken rule.</summary>
-    public void Faulted(QueueFault fault) => Volatile.Write(ref _faults[(int)fault], _faults[(int)fault] + 1);
+    public void Faulted(QueueFault fault, int times = 1) => Volatile.Write(ref _faults[(int)fault], _faults[(int)fault] + times);
 }

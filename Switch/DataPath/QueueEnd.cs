@@ -8,12 +8,12 @@ namespace InterGuest.Switch.DataPath;
 /// A running virtqueue of a guest, as one end of joins: the queue with its two doorbells. While joins use it, it belongs to
 /// their loop's thread; otherwise to the port's.
 /// </summary>
-public sealed class QueueEnd(SplitQueue queue, ulong features, EventFd? kick, EventFd? call, QueueCounters counters) : IDisposable
+public sealed class QueueEnd(DeviceQueue queue, ulong features, EventFd? kick, EventFd? call, QueueCounters counters) : IDisposable
 {
     private EventFd? _call = call;
 
     /// <summary>The rings.</summary>
-    public SplitQueue Queue { get; } = queue;
+    public DeviceQueue Queue { get; } = queue;
 
     /// <summary>The features the guest accepted.</summary>
     public ulong Features { get; } = features;
@@ -31,7 +31,7 @@ public sealed class QueueEnd(SplitQueue queue, ulong features, EventFd? kick, Ev
     public QueueCounters Counters { get; } = counters;
 
     /// <summary>The joins that use this end, in its loop.</summary>
-    internal List<NetJoin> Joins { get; } = [];
+    internal List<Join> Joins { get; } = [];
 
     /// <summary>By which its loop knows its kick; 0 while it has none.</summary>
     internal ulong Token { get; set; }
@@ -43,19 +43,18 @@ public sealed class QueueEnd(SplitQueue queue, ulong features, EventFd? kick, Ev
         _call?.Signal();
     }
 
-    /// <summary>Shows the guest what was given back, and calls it if it asked for that.</summary>
-    /// <param name="any">Whether the turn gave anything back: for the count of calls that the guest was spared.</param>
-    public void Publish(bool any)
+    /// <summary>Shows the guest what was given back, if anything was, and calls it if it asked for that.</summary>
+    public void Publish()
     {
-        if (Queue.PublishUsed() && _call != null)
-        {
-            _call.Signal();
-            Counters.Called();
-        }
-        else if (any)
+        if (!Queue.HasUnpublished)
+            return;
+        if (!Queue.PublishUsed() || _call == null)
         {
             Counters.CallSuppressed();
+            return;
         }
+        _call.Signal();
+        Counters.Called();
     }
 
     /// <summary>Lets go of the rings. The doorbells are the port's.</summary>

@@ -13,7 +13,7 @@ public static class NetOffer
         Features.NetChecksum | Features.NetGuestChecksum
         | Features.NetGuestTso4 | Features.NetGuestTso6 | Features.NetHostTso4 | Features.NetHostTso6
         | Features.NetMergeableBuffers | Features.AnyLayout
-        | Features.RingIndirectDescriptors | Features.RingEventIndex
+        | Features.RingIndirectDescriptors | Features.RingEventIndex | Features.RingPacked
         | Features.VhostUserProtocolFeatures | Features.Version1;
 
     /// <summary>The features to offer.</summary>

@@ -14,6 +14,8 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     public GuestMemory Memory => port.Memory;
 
+    private bool Packed => ((port.Accepted ?? 0) & Features.RingPacked) != 0;
+
     public ulong GetFeatures() => port.Offer();
 
     public ulong GetProtocolFeatures() => port.Model.ProtocolFeatures;
@@ -43,17 +45,17 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
     }
 
     public Verdict SetVringNum(uint ring, uint size) =>
-        size is 0 or > SplitQueue.MaxSize || !uint.IsPow2(size)
-            ? Verdict.Refused($"a ring of {size} entries; it must be a power of two up to {SplitQueue.MaxSize}")
+        size is 0 or > DeviceQueue.MaxSize || (!Packed && !uint.IsPow2(size))
+            ? Verdict.Refused($"a ring of {size} entries; it must be {(Packed ? "" : "a power of two ")}up to {DeviceQueue.MaxSize}")
             : OnRing(ring, v => port.Reconfigure(v, () => v.Size = (int)size));
 
     public Verdict SetVringAddress(uint ring, RingLayout layout) =>
         OnRing(ring, v => port.Reconfigure(v, () => v.Layout = layout));
 
     public Verdict SetVringBase(uint ring, uint index) =>
-        index > ushort.MaxValue
+        index > ushort.MaxValue && !Packed
             ? Verdict.Refused($"a ring cannot begin at {index}")
-            : OnRing(ring, v => port.Reconfigure(v, () => v.Base = (ushort)index));
+            : OnRing(ring, v => port.Reconfigure(v, () => v.Base = index));
 
     public Verdict StopVring(uint ring, out uint index)
     {

@@ -19,8 +19,8 @@ internal sealed class Vring : IDisposable
     /// <summary>Its areas; null: not said.</summary>
     public RingLayout? Layout { get; set; }
 
-    /// <summary>The index to begin with.</summary>
-    public ushort Base { get; set; }
+    /// <summary>Where to begin, as SET_VRING_BASE says it and GET_VRING_BASE tells it.</summary>
+    public uint Base { get; set; }
 
     /// <summary>Whether the front-end enabled it.</summary>
     public bool Enabled { get; set; }
@@ -65,7 +65,7 @@ internal sealed class Vring : IDisposable
     /// <summary>Starts the ring. Returns why not, or null.</summary>
     public string? Start(GuestMemory memory, ulong features, QueueCounters counters)
     {
-        var queue = SplitQueue.TryCreate(memory, Layout!.Value, Size, features, Base, out string reason);
+        var queue = DeviceQueue.TryCreate(memory, Layout!.Value, Size, features, Base, out string reason);
         if (queue == null)
             return reason;
         End = new QueueEnd(queue, features, _kick, _call, counters);
@@ -77,7 +77,7 @@ internal sealed class Vring : IDisposable
     {
         if (End == null)
             return;
-        Base = End.Queue.NextAvailable;
+        Base = End.Queue.State;
         End.Dispose();
         End = null;
     }

@@ -84,6 +84,9 @@ public static class Features
     /// <summary>Not a legacy driver (VIRTIO_F_VERSION_1).</summary>
     public const ulong Version1 = 1UL << 32;
 
+    /// <summary>Virtqueues in the packed format (VIRTIO_F_RING_PACKED).</summary>
+    public const ulong RingPacked = 1UL << 34;
+
     /// <summary>Buffers are used in the order they were made available (VIRTIO_F_IN_ORDER).</summary>
     public const ulong InOrder = 1UL << 35;
 

@@ -10,7 +10,7 @@ namespace InterGuest.Virtio.Queues;
 public sealed unsafe class Chain : IDisposable
 {
     /// <summary>Pieces of memory a chain may have: as many as the largest table has entries, and some for region borders.</summary>
-    private const int MaxSegments = SplitQueue.MaxSize + GuestMemory.MaxRegions;
+    private const int MaxSegments = DeviceQueue.MaxSize + GuestMemory.MaxRegions;
     private const int FirstSegments = 64;
 
     private Segment* _segments;
@@ -28,8 +28,14 @@ public sealed unsafe class Chain : IDisposable
     /// <summary>Frees the memory of a chain nobody disposed.</summary>
     ~Chain() => NativeMemory.Free(_segments);
 
-    /// <summary>Index of the chain's first descriptor, by which it is given back. Valid for a bad chain too.</summary>
-    public ushort Head { get; internal set; }
+    /// <summary>By which it is given back. Valid for a bad chain too.</summary>
+    public ChainTicket Ticket { get; internal set; }
+
+    /// <summary>Descriptors with a buffer, those of an indirect table among them.</summary>
+    public int Descriptors { get; private set; }
+
+    /// <summary>Those of them whose buffer has no byte: allowed, but no driver is known to make any.</summary>
+    public int EmptyDescriptors { get; private set; }
 
     /// <summary>Bytes that the driver gives us.</summary>
     public ulong ReadableBytes { get; private set; }
@@ -55,13 +61,16 @@ public sealed unsafe class Chain : IDisposable
 
     internal void Clear()
     {
-        _count = _readableCount = 0;
+        _count = _readableCount = Descriptors = EmptyDescriptors = 0;
         ReadableBytes = WritableBytes = 0;
     }
 
     /// <summary>Checks a buffer, translates it, and puts it at the chain's end; in several pieces if it crosses regions.</summary>
     internal QueueFault Append(GuestMemory memory, ref int hint, ulong address, uint length, bool writable)
     {
+        Descriptors++;
+        if (length == 0)
+            EmptyDescriptors++;
         if (!writable && WritableBytes > 0)
             return QueueFault.ReadableAfterWritable;
         if (ReadableBytes + WritableBytes + length > uint.MaxValue)

@@ -11,7 +11,7 @@ public enum QueueFault
     /// <summary>A descriptor names a next one outside its table (2.7.5).</summary>
     NextOutOfRange,
 
-    /// <summary>More descriptors than the table has: a loop (2.7.5.1).</summary>
+    /// <summary>More descriptors than the table has: a loop (2.7.5.1). In a packed ring, where nothing tells its end: a bad ring.</summary>
     ChainTooLong,
 
     /// <summary>An indirect table, but VIRTIO_F_INDIRECT_DESC was not negotiated (2.7.5.3.1).</summary>
@@ -38,6 +38,9 @@ public enum QueueFault
     /// <summary>A chain over more pieces of memory than we follow.</summary>
     TooManySegments,
 
+    /// <summary>A descriptor without a byte: no fault, the chain goes its way; but counted, as no driver makes any.</summary>
+    EmptyDescriptor,
+
     /// <summary>A receive buffer that cannot hold even a header, or nothing at all (5.1.6.3.1).</summary>
     BufferTooSmall,
 
@@ -51,6 +54,12 @@ public enum QueueFault
 
     /// <summary>The available ring names a descriptor outside the table (2.7.6).</summary>
     HeadOutOfRange,
+
+    /// <summary>A chain made available again before it was given back (2.7.13).</summary>
+    HeadInFlight,
+
+    /// <summary>More chains, or entries of a packed ring, than the queue has (2.7.13, 2.8.21).</summary>
+    TooManyInFlight,
 }
 
 /// <summary>What came of taking the next chain from a virtqueue.</summary>

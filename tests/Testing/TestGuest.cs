@@ -97,7 +97,7 @@ public sealed class TestGuest : IDisposable
         FrontEnd.Set(RequestCode.SetFeatures, Features);
         FrontEnd.SetMemoryTable((Memory.Layout, Memory.File));
         for (uint ring = 0; ring < _queues.Count; ring++)
-            StartRing(ring, 0);
+            StartRing(ring, _queues[(int)ring].Driver.InitialState);
         for (uint ring = 0; ring < _queues.Count; ring++)
             FrontEnd.SetVring(RequestCode.SetVringEnable, ring, 1);
     }

@@ -23,7 +23,7 @@ public sealed class TestQueue : IDisposable
     internal TestQueue(TestGuest guest, int ring, TestGuestOptions options)
     {
         (_guest, Ring) = (guest, (uint)ring);
-        Driver = new DriverQueue(guest.Memory, options.QueueSize, options.Features, options.MaxIndirect);
+        Driver = DriverQueue.Create(guest.Memory, options.QueueSize, options.Features, options.MaxIndirect);
         _poller.Add(Call.Descriptor, PollInterest.Readable, 0);
     }
 

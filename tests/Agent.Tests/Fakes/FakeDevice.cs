@@ -29,7 +29,7 @@ internal sealed class FakeDevice(DriverMemory memory, ulong offered) : DriverDev
     public Task Started => _started.Task;
 
     /// <summary>The device's side; once started.</summary>
-    public IReadOnlyList<SplitQueue> Queues { get; private set; } = [];
+    public IReadOnlyList<DeviceQueue> Queues { get; private set; } = [];
 
     public override int MaxQueueSize(int queue) => 256;
 
@@ -37,7 +37,7 @@ internal sealed class FakeDevice(DriverMemory memory, ulong offered) : DriverDev
     {
         _mapped = GuestMemory.Empty.TryAdd(memory.Layout, memory.File, out _)!;
         Accepted = features;
-        Queues = [.. queues.Select(q => SplitQueue.TryCreate(_mapped, q.Layout, q.Size, features, 0, out _)!)];
+        Queues = [.. queues.Select(q => DeviceQueue.TryCreate(_mapped, q.Layout, q.Size, features, 0, out _)!)];
         Poller.Add(_call.Descriptor, PollInterest.Readable, FirstToken);
         Poller.Add(_loss.Descriptor, PollInterest.Readable, FirstToken + 1);
         _started.SetResult();
@@ -82,7 +82,7 @@ internal sealed class FakeDevice(DriverMemory memory, ulong offered) : DriverDev
     /// <summary>Gives a chain back.</summary>
     public void Use(int queue, Chain chain, uint written)
     {
-        Queues[queue].AddUsed(chain.Head, written);
+        Queues[queue].AddUsed(chain.Ticket, written);
         if (Queues[queue].PublishUsed())
             _call.Signal();
     }

@@ -47,10 +47,10 @@ internal sealed class Wire : IDisposable
     {
         var memory = GuestMemory.Empty.TryAdd(guest.Memory.Layout, guest.Memory.File, out string why);
         Assert.True(memory != null, why);
-        var split = SplitQueue.TryCreate(memory, queue.Driver.Layout, queue.Driver.Size, guest.Features, 0, out why);
-        Assert.True(split != null, why);
+        var device = DeviceQueue.TryCreate(memory, queue.Driver.Layout, queue.Driver.Size, guest.Features, queue.Driver.InitialState, out why);
+        Assert.True(device != null, why);
         memory.Release(); // the queue holds it
-        return new QueueEnd(split, guest.Features, queue.Kick, queue.Call, counters);
+        return new QueueEnd(device, guest.Features, queue.Kick, queue.Call, counters);
     }
 
     public TransferResult Pass(int budget = 64) => Join.Transfer(budget);

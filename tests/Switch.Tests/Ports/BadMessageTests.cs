@@ -26,7 +26,7 @@ public class BadMessageTests
         { "a huge ring", "power of two", g => g.FrontEnd.SetVring(RequestCode.SetVringNum, 0, 65536) },
         { "a base that is no index", "65536", g => g.FrontEnd.SetVring(RequestCode.SetVringBase, 0, 65536) },
         { "half enabled", "not 2", g => g.FrontEnd.SetVring(RequestCode.SetVringEnable, 0, 2) },
-        { "foreign features", "VIRTIO_F_RING_PACKED", g => g.FrontEnd.Set(RequestCode.SetFeatures, TestGuest.PlainFeatures | 1UL << 34) },
+        { "foreign features", "VIRTIO_F_ACCESS_PLATFORM", g => g.FrontEnd.Set(RequestCode.SetFeatures, TestGuest.PlainFeatures | 1UL << 33) },
         { "foreign protocol features", "0x2 were not offered", g => g.FrontEnd.Set(RequestCode.SetProtocolFeatures, 3 | ProtocolFeatures.ReplyAck) },
         { "a file for a kick", "not an eventfd", g => g.FrontEnd.Set(RequestCode.SetVringKick, 0, g.Memory.File) },
         { "a short region file", "fewer than", g => g.FrontEnd.SetMemoryTable((g.Memory.Layout with { Size = g.Memory.Layout.Size + 4096 }, g.Memory.File)) },

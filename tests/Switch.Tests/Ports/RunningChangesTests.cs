@@ -1,5 +1,6 @@
 using InterGuest.Protos.V1;
 using InterGuest.Testing;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.VhostUser;
 
@@ -8,6 +9,12 @@ namespace InterGuest.Switch.Tests.Ports;
 /// <summary>What front-ends change while traffic flows: no frame may be lost, doubled or go to the wrong place.</summary>
 public class RunningChangesTests
 {
+    /// <summary>The guest that changes; the other one's rings are split.</summary>
+    protected virtual TestGuestOptions Guest { get; } = new();
+
+    /// <summary>What GET_VRING_BASE says of a ring of which so many entries were taken and given back (vhost-user, "Vring state").</summary>
+    protected virtual uint StateAfter(uint entries) => entries;
+
     [Fact]
     public void TheMemoryTableMayBeReplaced() => WhileFramesFlow((_, guest) =>
         guest.FrontEnd.SetMemoryTable((guest.Memory.Layout, guest.Memory.File)));
@@ -46,7 +53,7 @@ public class RunningChangesTests
     public void ARegionAddedCarriesFrames()
     {
         using var board = new TestSwitch();
-        var (a, b) = board.Join();
+        var (a, b) = board.Join(Guest);
         using var _ = a;
         using var __ = b;
         using var more = new DriverMemory(1 << 20, 0x9000_0000);
@@ -74,7 +81,7 @@ public class RunningChangesTests
     {
         const ulong noDescriptor = 0x100;
         using var board = new TestSwitch();
-        var (a, b) = board.Join();
+        var (a, b) = board.Join(Guest);
         using var _ = a;
         using var __ = b;
         a.FrontEnd.Set(RequestCode.SetVringKick, 0 | noDescriptor);
@@ -88,17 +95,17 @@ public class RunningChangesTests
     public void ARingMayMoveToAnotherPlace()
     {
         using var board = new TestSwitch();
-        var (a, b) = board.Join();
+        var (a, b) = board.Join(Guest);
         using var _ = a;
         using var __ = b;
         Exchange.BothWays(a, b);
         // The guest's driver is loaded anew: new rings, and indices from 0.
-        using var anew = new TestGuest();
+        using var anew = new TestGuest(Guest);
         anew.Attach(a.FrontEnd);
-        Assert.Equal((5u, 5u), (a.FrontEnd.StopVring(0), a.FrontEnd.StopVring(1)));
+        Assert.Equal((StateAfter(5), StateAfter(5)), (a.FrontEnd.StopVring(0), a.FrontEnd.StopVring(1)));
         a.FrontEnd.SetMemoryTable((anew.Memory.Layout, anew.Memory.File));
-        anew.StartRing(0, 0);
-        anew.StartRing(1, 0);
+        anew.StartRing(0, StateAfter(0));
+        anew.StartRing(1, StateAfter(0));
         Exchange.BothWays(anew, b);
         board.AssertAccounted("a", 10);
         board.AssertAccounted("b", 10);
@@ -108,27 +115,27 @@ public class RunningChangesTests
     public void AStoppedRingIsNotTouchedAndItsBaseIsRight()
     {
         using var board = new TestSwitch();
-        var (a, b) = board.Join();
+        var (a, b) = board.Join(Guest);
         using var _ = a;
         using var __ = b;
         Exchange.OneWay(a, b, 7);
-        Assert.Equal(7u, a.FrontEnd.StopVring(1));
-        Assert.Equal(0u, a.FrontEnd.StopVring(0)); // buffers were posted, and none was used
+        Assert.Equal(StateAfter(7), a.FrontEnd.StopVring(1));
+        Assert.Equal(StateAfter(0), a.FrontEnd.StopVring(0)); // buffers were posted, and none was used
         a.Send(Frames.Numbered(8, 60));
         b.Send(Frames.Numbered(9, 60));
         Assert.Equal(0u, b.Transmit().NextUsed());
         Assert.Equal(1ul, board.Port("b").Dropped("peer_not_running"));
         Assert.False(a.Transmit().Driver.TryGetUsed(out int _, out uint _));
         Assert.False(a.Receive().Driver.TryGetUsed(out int _, out uint _));
-        Assert.Equal(7u, a.FrontEnd.StopVring(1)); // asked twice, as QEMU does after an error
+        Assert.Equal(StateAfter(7), a.FrontEnd.StopVring(1)); // asked twice, as QEMU does after an error
     }
 
     /// <summary>Both ways at once, while the front-end of one does its worst.</summary>
-    private static void WhileFramesFlow(Action<TestSwitch, TestGuest> change)
+    private void WhileFramesFlow(Action<TestSwitch, TestGuest> change)
     {
         const int frames = 1500;
         using var board = new TestSwitch();
-        var (a, b) = board.Join(hold: TimeSpan.FromSeconds(60));
+        var (a, b) = board.Join(Guest, hold: TimeSpan.FromSeconds(60));
         using var _ = a;
         using var __ = b;
         var there = Task.Run(() => Stream(a, b, frames));
@@ -170,4 +177,12 @@ public class RunningChangesTests
         Assert.False(to.Receive().HasUsed);
         return lost;
     }
+}
+
+/// <summary>The same with packed rings, whose place is told in another way.</summary>
+public class PackedRunningChangesTests : RunningChangesTests
+{
+    protected override TestGuestOptions Guest { get; } = new() { Features = TestGuest.PlainFeatures | Features.RingPacked | Features.RingEventIndex };
+
+    protected override uint StateAfter(uint entries) => 0x8000_8000 | entries | entries << 16;
 }

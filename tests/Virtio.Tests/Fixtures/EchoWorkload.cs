@@ -51,7 +51,7 @@ internal sealed class EchoWorkload
             Assert.Equal(PopResult.Chain, result);
             SegmentCursor readable = _queue.Chain.Readable, writable = _queue.Chain.Writable;
             ulong written = GuestCopy.Copy(ref readable, ref writable, ulong.MaxValue);
-            _queue.Device.AddUsed(_queue.Chain.Head, (uint)written);
+            _queue.Device.AddUsed(_queue.Chain.Ticket, (uint)written);
         }
         _queue.Device.PublishUsed();
         return count;

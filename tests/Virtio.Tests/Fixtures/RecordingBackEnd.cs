@@ -130,7 +130,7 @@ internal sealed class RecordingBackEnd : IBackEnd, IDisposable
 
         internal void Start(GuestMemory memory, ulong features)
         {
-            SplitQueue.TryCreate(memory, Layout, Size, features, Base, out string why)?.Dispose();
+            DeviceQueue.TryCreate(memory, Layout, Size, features, Base, out string why)?.Dispose();
             Problem = why;
         }
 

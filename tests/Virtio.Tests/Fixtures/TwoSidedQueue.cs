@@ -20,10 +20,10 @@ internal sealed class TwoSidedQueue : IDisposable
         int size, ulong features = 0, int maxIndirect = 0, long memoryBytes = DefaultMemoryBytes, ushort start = 0, params ReadOnlySpan<DriverMemory> more)
     {
         Memory = new DriverMemory(memoryBytes, GuestBase);
-        Driver = new DriverQueue(Memory, size, features, maxIndirect);
+        Driver = DriverQueue.Create(Memory, size, features, maxIndirect);
         Raw = new RawRing(Memory, Driver.Layout, size) { AvailableIndex = start, UsedIndex = start };
         Guest = Map([Memory, .. more]);
-        Device = SplitQueue.TryCreate(Guest, Driver.Layout, size, features, start, out string why) ?? throw new InvalidOperationException(why);
+        Device = DeviceQueue.TryCreate(Guest, Driver.Layout, size, features, start == 0 ? Driver.InitialState : start, out string why) ?? throw new InvalidOperationException(why);
     }
 
     internal DriverMemory Memory { get; }
@@ -33,7 +33,7 @@ internal sealed class TwoSidedQueue : IDisposable
 
     internal DriverQueue Driver { get; }
 
-    internal SplitQueue Device { get; }
+    internal DeviceQueue Device { get; }
 
     internal RawRing Raw { get; }
 
@@ -86,7 +86,7 @@ internal sealed class TwoSidedQueue : IDisposable
     internal QueueFault PopBadChain()
     {
         Assert.Equal(PopResult.BadChain, Pop());
-        Device.AddUsed(Chain.Head, 0);
+        Device.AddUsed(Chain.Ticket, 0);
         Device.PublishUsed();
         return Device.Fault;
     }

@@ -14,7 +14,7 @@ public sealed class DriverQueueTests : IDisposable
 
     private void GiveBack(int head, uint written)
     {
-        _queue.Device.AddUsed((ushort)head, written);
+        _queue.Device.AddUsed(new ChainTicket((ushort)head, 1), written);
         _queue.Device.PublishUsed();
     }
 
@@ -49,7 +49,7 @@ public sealed class DriverQueueTests : IDisposable
         for (int i = 0; i < 3; i++)
         {
             _queue.Pop();
-            heads[i] = _queue.Chain.Head;
+            heads[i] = _queue.Chain.Ticket.Id;
         }
         foreach (int i in (int[])[2, 0, 1])
             GiveBack(heads[i], (uint)i);

@@ -80,7 +80,7 @@ public sealed class HostileDriverTests : IDisposable
         var queue = Create(features);
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < Duration || (!IsVaried(outcomes) && clock.Elapsed < Waiting.Patience);)
         {
-            Volatile.Write(ref _taken, queue.NextAvailable);
+            Volatile.Write(ref _taken, (int)queue.State);
             var result = queue.TryPop(_chain);
             outcomes[(int)result]++;
             if (result == PopResult.BadRing)
@@ -91,7 +91,7 @@ public sealed class HostileDriverTests : IDisposable
             }
             ulong written = result == PopResult.Chain ? Exchange(source, target) : 0;
             if (result != PopResult.Empty)
-                queue.AddUsed(_chain.Head, (uint)written);
+                queue.AddUsed(_chain.Ticket, (uint)written);
             queue.PublishUsed();
             queue.EnableKicks();
         }
@@ -119,6 +119,8 @@ public sealed class HostileDriverTests : IDisposable
         _other.Raw.Descriptor(1, buffer.Address + buffer.Length / 2, buffer.Length - buffer.Length / 2, flags);
         _other.Raw.Offer(0);
         Assert.Equal(PopResult.Chain, _other.Pop());
+        _other.Device.AddUsed(_other.Chain.Ticket, 0);
+        _other.Device.PublishUsed();
         return _other.Chain;
     }
 
@@ -139,8 +141,8 @@ public sealed class HostileDriverTests : IDisposable
         Assert.True(now[(from + (int)target.Length)..].SequenceEqual(before.AsSpan()[(from + (int)target.Length)..]));
     }
 
-    private SplitQueue Create(ulong features) =>
-        SplitQueue.TryCreate(_guest, _layout, Size, features, _raw.AvailableIndex, out string why) ?? throw new InvalidOperationException(why);
+    private DeviceQueue Create(ulong features) =>
+        DeviceQueue.TryCreate(_guest, _layout, Size, features, _raw.AvailableIndex, out string why) ?? throw new InvalidOperationException(why);
 
     private void AssertAroundTheRegions(ulong from, ulong to) =>
         Assert.Equal(-1, _file.At(from, (int)(to - from)).IndexOfAnyExcept(Canary));

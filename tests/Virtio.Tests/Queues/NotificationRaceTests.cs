@@ -16,6 +16,8 @@ public class NotificationRaceTests
     [Theory]
     [InlineData(0UL)]
     [InlineData(Features.RingEventIndex)]
+    [InlineData(Features.RingPacked)]
+    [InlineData(Features.RingPacked | Features.RingEventIndex)]
     public async Task Spec_2_7_10_KickOrSecondLookButNeverNeither(ulong features)
     {
         using var queue = new TwoSidedQueue(4, features);
@@ -28,7 +30,7 @@ public class NotificationRaceTests
             after: () =>
             {
                 Assert.Equal(PopResult.Chain, queue.Pop());
-                queue.Device.AddUsed(queue.Chain.Head, 0);
+                queue.Device.AddUsed(queue.Chain.Ticket, 0);
                 queue.Device.PublishUsed();
                 Assert.True(queue.Driver.TryGetUsed(out _, out _));
             });
@@ -38,6 +40,8 @@ public class NotificationRaceTests
     [Theory]
     [InlineData(0UL)]
     [InlineData(Features.RingEventIndex)]
+    [InlineData(Features.RingPacked)]
+    [InlineData(Features.RingPacked | Features.RingEventIndex)]
     public async Task Spec_2_7_7_CallOrSecondLookButNeverNeither(ulong features)
     {
         using var queue = new TwoSidedQueue(4, features);
@@ -53,7 +57,7 @@ public class NotificationRaceTests
             preparePublisher: () =>
             {
                 Assert.Equal(PopResult.Chain, queue.Pop());
-                queue.Device.AddUsed(queue.Chain.Head, 0);
+                queue.Device.AddUsed(queue.Chain.Ticket, 0);
             },
             publisher: queue.Device.PublishUsed,
             after: () => Assert.True(queue.Driver.TryGetUsed(out _, out _)),

@@ -20,7 +20,7 @@ public class NotificationTests
             int steps = random.Next(2) == 0 ? random.Next(5) : random.Next(0x10000);
             ushort asked = random.Next(2) == 0 ? (ushort)(before + random.Next(-2, 6)) : (ushort)random.Next(0x10000);
             bool passed = (ushort)(asked - before) < steps;
-            Assert.Equal(passed, SplitQueue.NeedsEvent(asked, (ushort)(before + steps), before));
+            Assert.Equal(passed, DeviceQueue.NeedsEvent(asked, (ushort)(before + steps), before));
         }
     }
 
@@ -29,13 +29,13 @@ public class NotificationTests
     {
         using var queue = new TwoSidedQueue(4);
         Assert.False(queue.Device.PublishUsed(), "there is nothing to call for");
-        queue.Device.AddUsed(0, 0);
+        queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         Assert.True(queue.Device.PublishUsed());
         queue.Raw.AvailableFlags = 1;
-        queue.Device.AddUsed(0, 0);
+        queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         Assert.False(queue.Device.PublishUsed());
         queue.Raw.AvailableFlags = 0xfffe; // other bits mean nothing
-        queue.Device.AddUsed(0, 0);
+        queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         Assert.True(queue.Device.PublishUsed());
     }
 
@@ -47,18 +47,18 @@ public class NotificationTests
         using var queue = new TwoSidedQueue(4, EventIndex, start: (ushort)start);
         queue.Raw.AvailableFlags = 1; // "the device MUST ignore the lower bit of flags"
         queue.Raw.UsedEvent = (ushort)(start + 2);
-        queue.Device.AddUsed(0, 0);
+        queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         queue.Device.PublishUsed(); // the first one may call in any case: nobody knows what was called before we came
-        queue.Device.AddUsed(0, 0);
+        queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         Assert.False(queue.Device.PublishUsed(), "entry 1 was not asked for");
-        queue.Device.AddUsed(0, 0);
+        queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         Assert.True(queue.Device.PublishUsed(), "entry 2 was");
-        queue.Device.AddUsed(0, 0);
+        queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         Assert.False(queue.Device.PublishUsed(), "it was called already");
 
         queue.Raw.UsedEvent = (ushort)(start + 5);
         for (int i = 0; i < 3; i++)
-            queue.Device.AddUsed(0, 0);
+            queue.Device.AddUsed(new ChainTicket(0, 1), 0);
         Assert.True(queue.Device.PublishUsed(), "a batch of entries 4 to 6 passes 5");
     }
 
@@ -146,7 +146,7 @@ public class NotificationTests
 
     private static bool GiveBack(TwoSidedQueue queue)
     {
-        queue.Device.AddUsed(queue.Chain.Head, 0);
+        queue.Device.AddUsed(queue.Chain.Ticket, 0);
         return queue.Device.PublishUsed();
     }
 }

@@ -17,10 +17,13 @@ public class RingLayoutTests
 
     [Theory]
     [InlineData(16UL, 2UL, 4UL, true)]
+    [InlineData(16UL, 2UL, 4UL, false, true)]
+    [InlineData(16UL, 4UL, 4UL, true, true)]
+    [InlineData(16UL, 4UL, 2UL, false, true)]
     [InlineData(8UL, 2UL, 4UL, false)]
     [InlineData(16UL, 1UL, 4UL, false)]
     [InlineData(16UL, 2UL, 2UL, false)]
     [InlineData(0UL, 0UL, 0UL, true)]
-    public void Spec_2_7_Alignment(ulong descriptors, ulong available, ulong used, bool aligned) =>
-        Assert.Equal(aligned, RingLayout.IsAligned((nuint)descriptors, (nuint)available, (nuint)used));
+    public void Spec_2_7_and_2_8_Alignment(ulong descriptors, ulong available, ulong used, bool aligned, bool packed = false) =>
+        Assert.Equal(aligned, RingLayout.IsAligned((nuint)descriptors, (nuint)available, (nuint)used, packed));
 }

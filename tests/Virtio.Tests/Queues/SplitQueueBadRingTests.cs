@@ -20,7 +20,7 @@ public class SplitQueueBadRingTests
         queue.Raw.AvailableIndex = (ushort)index;
         Assert.Equal(PopResult.BadRing, queue.Pop());
         Assert.Equal(QueueFault.AvailableIndexJumped, queue.Device.Fault);
-        Assert.Equal((ushort)start, queue.Device.NextAvailable);
+        Assert.Equal((ushort)start, queue.Device.State);
         Assert.True(queue.Device.EnableKicks(), "there is something to look at");
         Assert.Equal(PopResult.BadRing, queue.Pop());
     }
@@ -31,11 +31,53 @@ public class SplitQueueBadRingTests
     public void Spec_2_7_6_AWholeQueueAtOnceIsFine(int start)
     {
         using var queue = new TwoSidedQueue(Size, start: (ushort)start);
-        queue.Raw.Descriptor(1, queue.Buffer(1).GuestAddress, 1);
-        queue.Raw.Offer(1, 1, 1, 1);
+        for (int i = 0; i < Size; i++)
+            queue.Raw.Descriptor(i, queue.Buffer(1).GuestAddress, 1);
+        queue.Raw.Offer(0, 1, 2, 3);
         for (int i = 0; i < Size; i++)
             Assert.Equal(PopResult.Chain, queue.Pop());
         Assert.Equal(PopResult.Empty, queue.Pop());
+    }
+
+    [Fact]
+    public void Spec_2_7_13_AChainMadeAvailableTwice()
+    {
+        using var queue = new TwoSidedQueue(Size);
+        queue.Raw.Descriptor(1, queue.Buffer(1).GuestAddress, 1);
+        queue.Raw.Offer(1, 1);
+        Assert.Equal(PopResult.Chain, queue.Pop());
+        Assert.Equal(PopResult.BadRing, queue.Pop());
+        Assert.Equal(QueueFault.HeadInFlight, queue.Device.Fault);
+    }
+
+    [Fact]
+    public void Spec_2_7_13_AChainMayComeAgainOnceItIsBack()
+    {
+        using var queue = new TwoSidedQueue(Size);
+        queue.Raw.Descriptor(1, queue.Buffer(1).GuestAddress, 1);
+        for (int i = 0; i < 3; i++)
+        {
+            queue.Raw.Offer(1);
+            Assert.Equal(PopResult.Chain, queue.Pop());
+            queue.Device.AddUsed(queue.Chain.Ticket, 0);
+            queue.Device.PublishUsed();
+        }
+    }
+
+    /// <summary>The first of them were kept for long: that they come again is seen by their number alone.</summary>
+    [Fact]
+    public void Spec_2_7_13_MoreChainsThanTheQueueHas()
+    {
+        using var queue = new TwoSidedQueue(Size);
+        for (int i = 0; i < Size; i++)
+        {
+            queue.Raw.Descriptor(i, queue.Buffer(1).GuestAddress, 1);
+            queue.Raw.Offer(i);
+            Assert.Equal(PopResult.Chain, queue.Pop());
+        }
+        queue.Raw.Offer(0);
+        Assert.Equal(PopResult.BadRing, queue.Pop());
+        Assert.Equal(QueueFault.TooManyInFlight, queue.Device.Fault);
     }
 
     [Theory]
@@ -47,7 +89,7 @@ public class SplitQueueBadRingTests
         queue.Raw.Offer(head);
         Assert.Equal(PopResult.BadRing, queue.Pop());
         Assert.Equal(QueueFault.HeadOutOfRange, queue.Device.Fault);
-        Assert.Equal(0, queue.Device.NextAvailable);
+        Assert.Equal(0u, queue.Device.State);
         Assert.Equal(PopResult.BadRing, queue.Pop());
     }
 
@@ -125,7 +167,7 @@ public class SplitQueueBadRingTests
         using var memory = new DriverMemory(1 << 16, 0);
         const ulong user = 0x1_0000;
         var guest = GuestMemory.Empty.TryAdd(new RegionLayout(0, 1 << 15, user + userSkew, offset), memory.File, out _)!;
-        using var queue = SplitQueue.TryCreate(guest, new RingLayout(user + 0x1000, user + 0x2000, user + 0x3000), Size, 0, 0, out _);
+        using var queue = DeviceQueue.TryCreate(guest, new RingLayout(user + 0x1000, user + 0x2000, user + 0x3000), Size, 0, 0, out _);
         guest.Release();
         Assert.Null(queue);
     }
@@ -135,9 +177,9 @@ public class SplitQueueBadRingTests
     {
         using var memory = new DriverMemory(1 << 16, 0);
         int before = Fds.CountMapped("interguest-guest");
-        var driver = new DriverQueue(memory, Size, 0);
+        var driver = DriverQueue.Create(memory, Size, 0);
         var guest = TwoSidedQueue.Map(memory);
-        var queue = SplitQueue.TryCreate(guest, driver.Layout, Size, 0, 0, out _)!;
+        var queue = DeviceQueue.TryCreate(guest, driver.Layout, Size, 0, 0, out _)!;
         guest.Release();
         Assert.Equal(before + 1, Fds.CountMapped("interguest-guest"));
         using var chain = new Chain();
@@ -153,7 +195,7 @@ public class SplitQueueBadRingTests
         string name = Fds.UniqueName("twice");
         using var file = Virtio.Native.MemFd.Create(name, 1 << 16);
         var guest = GuestMemory.Empty.TryAdd(new RegionLayout(0, 1 << 16, 0x1_0000, 0), file, out _)!;
-        var queue = SplitQueue.TryCreate(guest, new RingLayout(0x1_1000, 0x1_2000, 0x1_3000), Size, 0, 0, out _)!;
+        var queue = DeviceQueue.TryCreate(guest, new RingLayout(0x1_1000, 0x1_2000, 0x1_3000), Size, 0, 0, out _)!;
         queue.Dispose();
         queue.Dispose();
         Assert.Equal(1, Fds.CountMapped(name));
@@ -168,7 +210,7 @@ public class SplitQueueBadRingTests
     private static string? Try(int size, Func<RingLayout, RingLayout> change)
     {
         using var sound = new TwoSidedQueue(Size);
-        using var queue = SplitQueue.TryCreate(sound.Guest, change(sound.Driver.Layout), size, 0, 0, out string reason);
+        using var queue = DeviceQueue.TryCreate(sound.Guest, change(sound.Driver.Layout), size, 0, 0, out string reason);
         return queue == null ? reason : null;
     }
 }

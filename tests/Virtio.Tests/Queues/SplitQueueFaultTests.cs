@@ -38,12 +38,12 @@ public sealed class SplitQueueFaultTests : IDisposable
         queue ??= _queue;
         queue.Raw.Offer(0);
         Assert.Equal(expected, queue.PopBadChain());
-        Assert.Equal(0, queue.Chain.Head);
+        Assert.Equal(0, queue.Chain.Ticket.Id);
         Assert.Equal((0u, 0u), queue.Raw.Used(queue.Raw.UsedIndex - 1));
         queue.Raw.Descriptor(3, queue.Buffer(42).GuestAddress, 1);
         queue.Raw.Offer(3);
         Assert.Equal(PopResult.Chain, queue.Pop());
-        Assert.Equal(3, queue.Chain.Head);
+        Assert.Equal(3, queue.Chain.Ticket.Id);
         Assert.Equal([42], queue.Readable());
         Assert.Equal(PopResult.Empty, queue.Pop());
     }
@@ -97,7 +97,7 @@ public sealed class SplitQueueFaultTests : IDisposable
     [InlineData(1)]
     [InlineData(15)]
     [InlineData(17)]
-    [InlineData(16 * (SplitQueue.MaxSize + 1))]
+    [InlineData(16 * (DeviceQueue.MaxSize + 1))]
     [InlineData(-16)]
     [InlineData(-1)]
     public void Spec_2_7_5_3_IndirectTableSize(int bytes)

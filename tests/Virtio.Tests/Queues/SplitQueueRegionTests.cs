@@ -119,7 +119,7 @@ public sealed class SplitQueueRegionTests : IDisposable
     [Fact]
     public void MorePiecesThanWeFollow()
     {
-        const int entries = SplitQueue.MaxSize;
+        const int entries = DeviceQueue.MaxSize;
         ulong table = _queue.Memory.Allocate(16 * entries);
         for (int i = 0; i < entries; i++)
             _queue.Raw.TableEntry(table, i, Border - 1, 2, i < entries - 1 ? RawRing.Next : 0, next: i + 1);

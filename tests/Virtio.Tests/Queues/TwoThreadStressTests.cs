@@ -17,6 +17,10 @@ public class TwoThreadStressTests
     [InlineData(0UL, 2, 60_000)]
     [InlineData(Features.RingEventIndex, 2, 60_000)]
     [InlineData(Features.RingEventIndex, 1, 70_000)]
+    [InlineData(Features.RingPacked, 256, 1_000_000)]
+    [InlineData(Features.RingPacked | Features.RingEventIndex, 256, 1_000_000)]
+    [InlineData(Features.RingPacked | Features.RingEventIndex, 3, 60_000)]
+    [InlineData(Features.RingPacked | Features.RingEventIndex, 1, 70_000)]
     public async Task NoChainAndNoWakeUpIsLost(ulong features, int size, int chains)
     {
         using var queue = new TwoSidedQueue(size, features);
@@ -102,10 +106,10 @@ public class TwoThreadStressTests
         }
     }
 
-    private static void Answer(Chain chain, SplitQueue device, byte[] item)
+    private static void Answer(Chain chain, DeviceQueue device, byte[] item)
     {
         chain.Readable.Read(item);
         BinaryPrimitives.WriteInt64LittleEndian(item, BinaryPrimitives.ReadInt64LittleEndian(item) + 1);
-        device.AddUsed(chain.Head, (uint)chain.Writable.Write(item));
+        device.AddUsed(chain.Ticket, (uint)chain.Writable.Write(item));
     }
 }

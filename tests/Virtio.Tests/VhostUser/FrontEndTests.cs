@@ -48,7 +48,7 @@ public sealed class FrontEndTests : IDisposable
     {
         Serve();
         using var memory = new DriverMemory(1 << 16, 0x1000);
-        var driver = new DriverQueue(memory, 8, 0);
+        var driver = DriverQueue.Create(memory, 8, 0);
         using EventFd kick = EventFd.Create(), call = EventFd.Create();
 
         Assert.Equal(RecordingBackEnd.OfferedFeatures, _frontEnd.Get(RequestCode.GetFeatures));

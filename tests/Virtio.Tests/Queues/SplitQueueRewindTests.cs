@@ -5,7 +5,7 @@ using InterGuest.Virtio.Tests.Fixtures;
 namespace InterGuest.Virtio.Tests.Queues;
 
 /// <summary>Putting back what was taken: back-pressure, and mergeable buffers that turn out too few.</summary>
-public class SplitQueueUndoTests
+public class SplitQueueRewindTests
 {
     private const int Size = 4;
 
@@ -26,15 +26,14 @@ public class SplitQueueUndoTests
         queue.Raw.Offer(3, 1, 2);
         for (int round = 0; round < 3; round++)
         {
+            var before = queue.Device.Position;
             foreach (int head in (int[])[3, 1, 2])
             {
                 Assert.Equal(PopResult.Chain, queue.Pop());
-                Assert.Equal(head, queue.Chain.Head);
+                Assert.Equal(head, queue.Chain.Ticket.Id);
             }
-            Assert.Equal(0, queue.Device.KnownAvailable);
-            queue.Device.UndoPop(3);
-            Assert.Equal(3, queue.Device.KnownAvailable);
-            Assert.Equal((ushort)start, queue.Device.NextAvailable);
+            queue.Device.Rewind(before);
+            Assert.Equal((ushort)start, queue.Device.State);
         }
     }
 
@@ -45,12 +44,14 @@ public class SplitQueueUndoTests
     {
         using var queue = Queue(start);
         queue.Raw.Offer(0, 1, 2);
-        for (int i = 0; i < 3; i++)
-            queue.Pop();
-        queue.Device.UndoPop(1);
-        Assert.Equal((ushort)(start + 2), queue.Device.NextAvailable);
+        queue.Pop();
+        queue.Pop();
+        var before = queue.Device.Position;
+        queue.Pop();
+        queue.Device.Rewind(before);
+        Assert.Equal((ushort)(start + 2), queue.Device.State);
         Assert.Equal(PopResult.Chain, queue.Pop());
-        Assert.Equal(2, queue.Chain.Head);
+        Assert.Equal(2, queue.Chain.Ticket.Id);
         Assert.Equal(PopResult.Empty, queue.Pop());
     }
 
@@ -59,12 +60,13 @@ public class SplitQueueUndoTests
     {
         using var queue = Queue(0);
         queue.Raw.Offer(1, 2);
+        var before = queue.Device.Position;
         Assert.Equal(PopResult.Chain, queue.Pop());
-        queue.Device.UndoPop(1);
+        queue.Device.Rewind(before);
         queue.Raw.Descriptor(1, 0, 1);
         Assert.Equal(QueueFault.AddressNotMapped, queue.PopBadChain());
         Assert.Equal(PopResult.Chain, queue.Pop());
-        Assert.Equal(2, queue.Chain.Head);
+        Assert.Equal(2, queue.Chain.Ticket.Id);
     }
 
     [Fact]
@@ -72,15 +74,15 @@ public class SplitQueueUndoTests
     {
         using var queue = Queue(0);
         queue.Raw.Offer(0);
+        var before = queue.Device.Position;
         queue.Pop();
-        queue.Device.UndoPop(1);
+        queue.Device.Rewind(before);
         queue.Raw.Offer(1);
-        Assert.Equal(1, queue.Device.KnownAvailable);
         Assert.True(queue.Device.EnableKicks());
         Assert.Equal(PopResult.Chain, queue.Pop());
-        Assert.Equal(0, queue.Chain.Head);
+        Assert.Equal(0, queue.Chain.Ticket.Id);
         Assert.Equal(PopResult.Chain, queue.Pop());
-        Assert.Equal(1, queue.Chain.Head);
+        Assert.Equal(1, queue.Chain.Ticket.Id);
         Assert.Equal(PopResult.Empty, queue.Pop());
         Assert.False(queue.Device.EnableKicks());
     }
@@ -92,38 +94,12 @@ public class SplitQueueUndoTests
         using var queue = new TwoSidedQueue(Size, Features.RingEventIndex);
         queue.Driver.TryAdd([queue.Room(1)], [], 0);
         queue.Driver.Publish();
+        var before = queue.Device.Position;
         Assert.Equal(PopResult.Chain, queue.Pop());
-        queue.Device.UndoPop(1);
+        queue.Device.Rewind(before);
         Assert.False(queue.Device.EnableKicks());
         Assert.Equal(1, queue.Raw.AvailableEvent);
         queue.Driver.TryAdd([queue.Room(1)], [], 1);
         Assert.True(queue.Driver.Publish());
-    }
-
-    [Theory]
-    [InlineData(0)]
-    [InlineData(0xfffe)]
-    public void UndoneUsedEntriesAreNeverSeen(int start)
-    {
-        using var queue = Queue(start);
-        queue.Device.AddUsed(0, 10);
-        queue.Device.AddUsed(1, 11);
-        queue.Device.AddUsed(2, 12);
-        queue.Device.UndoUsed(2);
-        queue.Device.AddUsed(3, 13);
-        queue.Device.PublishUsed();
-        Assert.Equal((ushort)(start + 2), queue.Raw.UsedIndex);
-        Assert.Equal((0u, 10u), queue.Raw.Used(start));
-        Assert.Equal((3u, 13u), queue.Raw.Used(start + 1));
-    }
-
-    [Fact]
-    public void AllUndoneIsNothingToPublish()
-    {
-        using var queue = Queue(0);
-        queue.Device.AddUsed(0, 1);
-        queue.Device.UndoUsed(1);
-        Assert.False(queue.Device.PublishUsed());
-        Assert.Equal(0, queue.Raw.UsedIndex);
     }
 }

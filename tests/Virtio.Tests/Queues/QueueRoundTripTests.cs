@@ -5,9 +5,9 @@ using InterGuest.Virtio.Tests.Fixtures;
 namespace InterGuest.Virtio.Tests.Queues;
 
 /// <summary>Well-behaved drivers: every shape of chain, every size of queue, more chains than the index has numbers.</summary>
-public class SplitQueueRoundTripTests
+public class QueueRoundTripTests
 {
-    private const ulong Indirect = Features.RingIndirectDescriptors;
+    private const ulong Indirect = Features.RingIndirectDescriptors, Packed = Features.RingPacked;
 
     [Theory]
     [InlineData(1, 0)]
@@ -23,10 +23,19 @@ public class SplitQueueRoundTripTests
     [InlineData(4, 3)] // mixed: longer chains are direct
     [InlineData(256, 3)]
     [InlineData(32768, 3)]
-    public void Spec_2_7_13_RoundTripsBeyondTheWrapOfTheIndex(int size, int maxIndirect)
+    [InlineData(1, 0, Packed)]
+    [InlineData(2, 0, Packed)]
+    [InlineData(5, 0, Packed)] // not a power of two
+    [InlineData(256, 0, Packed)]
+    [InlineData(32768, 0, Packed)]
+    [InlineData(1, 6, Packed)]
+    [InlineData(5, 3, Packed)]
+    [InlineData(256, 3, Packed)]
+    [InlineData(32768, 6, Packed)]
+    public void Spec_2_7_13_and_2_8_RoundTripsBeyondTheWrapOfTheIndex(int size, int maxIndirect, ulong format = 0)
     {
         int maxPieces = Math.Max(Math.Min(size, 6), maxIndirect == 6 ? 6 : 0);
-        using var queue = new TwoSidedQueue(size, maxIndirect > 0 ? Indirect : 0, maxIndirect, memoryBytes: 8 << 20);
+        using var queue = new TwoSidedQueue(size, format | (maxIndirect > 0 ? Indirect : 0), maxIndirect, memoryBytes: 8 << 20);
         var workload = new EchoWorkload(queue, maxPieces, seed: size + maxIndirect);
         var random = new Random(size);
         while (workload.Completed < 71_000)
@@ -42,7 +51,10 @@ public class SplitQueueRoundTripTests
             workload.Collect();
         }
         Assert.Equal(size, queue.Driver.Free);
-        Assert.Equal(queue.Device.NextAvailable, queue.Raw.UsedIndex);
+        if (format == 0)
+            Assert.Equal(queue.Device.State, queue.Raw.UsedIndex);
+        else
+            Assert.Equal(queue.Device.State >> 16, queue.Device.State & 0xffff);
     }
 
     [Theory]
@@ -50,9 +62,12 @@ public class SplitQueueRoundTripTests
     [InlineData(2)]
     [InlineData(256)]
     [InlineData(32768)]
-    public void Spec_2_7_5_1_ChainAsLongAsTheQueue(int size)
+    [InlineData(1, Packed)]
+    [InlineData(3, Packed)]
+    [InlineData(32768, Packed)]
+    public void Spec_2_7_5_1_ChainAsLongAsTheQueue(int size, ulong format = 0)
     {
-        using var queue = new TwoSidedQueue(size, memoryBytes: 4 << 20);
+        using var queue = new TwoSidedQueue(size, format, memoryBytes: 4 << 20);
         byte[] content = new byte[size];
         new Random(size).NextBytes(content);
         var whole = queue.Buffer(content);
@@ -65,7 +80,7 @@ public class SplitQueueRoundTripTests
             Assert.Equal((ulong)split, queue.Chain.ReadableBytes);
             Assert.Equal((ulong)(size - split), queue.Chain.WritableBytes);
             Assert.Equal(content[..split], queue.Readable());
-            queue.Device.AddUsed(queue.Chain.Head, 0);
+            queue.Device.AddUsed(queue.Chain.Ticket, 0);
             queue.Device.PublishUsed();
             Assert.True(queue.Driver.TryGetUsed(out _, out _));
         }
@@ -98,7 +113,7 @@ public class SplitQueueRoundTripTests
         queue.Raw.TableEntry(table, 1, queue.Room(9).GuestAddress, 9, RawRing.Write);
         queue.Raw.Offer(5);
         Assert.Equal(PopResult.Chain, queue.Pop());
-        Assert.Equal(5, queue.Chain.Head);
+        Assert.Equal(5, queue.Chain.Ticket.Id);
         Assert.Equal([1, 2, 3, 4, 5], queue.Readable());
         Assert.Equal(9UL, queue.Chain.WritableBytes);
     }
@@ -147,7 +162,7 @@ public class SplitQueueRoundTripTests
         foreach (int head in (int[])[2, 0, 3, 1])
         {
             Assert.Equal(PopResult.Chain, queue.Pop());
-            Assert.Equal(head, queue.Chain.Head);
+            Assert.Equal(head, queue.Chain.Ticket.Id);
             Assert.Equal([(byte)(10 + head)], queue.Readable());
         }
         Assert.Equal(PopResult.Empty, queue.Pop());
@@ -157,8 +172,8 @@ public class SplitQueueRoundTripTests
     public void Spec_2_7_8_UsedEntryHasIdAndWrittenLength()
     {
         using var queue = new TwoSidedQueue(4, start: 0xffff);
-        queue.Device.AddUsed(3, 77);
-        queue.Device.AddUsed(1, uint.MaxValue);
+        queue.Device.AddUsed(new ChainTicket(3, 1), 77);
+        queue.Device.AddUsed(new ChainTicket(1, 1), uint.MaxValue);
         Assert.Equal(0xffff, queue.Raw.UsedIndex);
         queue.Device.PublishUsed();
         Assert.Equal(1, queue.Raw.UsedIndex);
@@ -178,8 +193,8 @@ public class SplitQueueRoundTripTests
         queue.Raw.Descriptor(4, queue.Buffer(1).GuestAddress, 1);
         queue.Raw.Offer(4);
         Assert.Equal(PopResult.Chain, queue.Pop());
-        Assert.Equal((ushort)(start + 1), queue.Device.NextAvailable);
-        queue.Device.AddUsed(queue.Chain.Head, 0);
+        Assert.Equal((ushort)(start + 1), queue.Device.State);
+        queue.Device.AddUsed(queue.Chain.Ticket, 0);
         queue.Device.PublishUsed();
         Assert.Equal((ushort)(start + 1), queue.Raw.UsedIndex);
         Assert.Equal((4u, 0u), queue.Raw.Used(start));

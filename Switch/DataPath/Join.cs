@@ -1,0 +1,63 @@
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Switch.DataPath;
+
+/// <summary>How a turn of a join ended.</summary>
+public enum TurnResult
+{
+    /// <summary>There may be more to do.</summary>
+    More,
+
+    /// <summary>Nothing to do until a guest kicks, or until <see cref="Join.WakeAt"/>; the join has asked for the kicks.</summary>
+    Sleep,
+
+    /// <summary>The guest of <see cref="Join.Blamed"/> broke the rules of its ring.</summary>
+    Fault,
+}
+
+/// <summary>Moves bytes between virtqueues of guests. In an <see cref="EventLoop"/>, whose thread alone calls it.</summary>
+public abstract class Join : IDisposable
+{
+    /// <summary>The rings it uses.</summary>
+    public abstract IReadOnlyList<QueueEnd> Ends { get; }
+
+    /// <summary>Whose ring is broken, after <see cref="TurnResult.Fault"/>.</summary>
+    public QueueEnd? Blamed { get; protected set; }
+
+    /// <summary>When it wants to be woken without a kick, by <see cref="Environment.TickCount64"/>; 0: never.</summary>
+    public long WakeAt { get; protected internal set; }
+
+    /// <summary>In its loop: has it a turn to come.</summary>
+    internal bool Active { get; set; }
+
+    /// <summary>In its loop: the work it may still do before others have had theirs.</summary>
+    internal int Credit { get; set; }
+
+    /// <summary>Does work and shows the guests what was done.</summary>
+    /// <param name="budget">How much, in units of <see cref="WorkCost"/>; the last step may go beyond it.</param>
+    /// <param name="spent">How much it was.</param>
+    public abstract TurnResult Turn(int budget, out int spent);
+
+    /// <summary>Turns begin: kicks are not needed while there are.</summary>
+    public abstract void Wake();
+
+    /// <summary><see cref="WakeAt"/> has come.</summary>
+    public virtual void TimeUp() => WakeAt = 0;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Dispose(disposing: true);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Frees what it has; the rings are not its own.</summary>
+    protected abstract void Dispose(bool disposing);
+
+    /// <summary>Counts what is odd about a chain, and no fault.</summary>
+    internal static void CountOddities(Chain chain, QueueCounters counters)
+    {
+        if (chain.EmptyDescriptors > 0)
+            counters.Faulted(QueueFault.EmptyDescriptor, chain.EmptyDescriptors);
+    }
+}

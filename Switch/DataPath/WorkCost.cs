@@ -1,0 +1,18 @@
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Switch.DataPath;
+
+/// <summary>
+/// What work costs a loop, in units of a few nanoseconds: so that a guest with long chains or large frames has no more of
+/// it than one with short and small ones.
+/// </summary>
+internal static class WorkCost
+{
+    /// <summary>A turn's worth: some microseconds, so that others do not wait long.</summary>
+    internal const int Turn = 1024;
+
+    private const int Chain = 4, BytesPerUnit = 256;
+
+    /// <summary>Of taking a chain and moving its bytes.</summary>
+    internal static int Of(Chain chain, long bytes) => Chain + chain.Descriptors + (int)(bytes / BytesPerUnit);
+}

@@ -1,0 +1,65 @@
+using System.Runtime.CompilerServices;
+using InterGuest.Virtio.Memory;
+
+namespace InterGuest.Virtio.Queues;
+
+/// <summary>
+/// An indirect descriptor table in the memory of a guest that may be hostile (VIRTIO 1.2, 2.7.5.3 and 2.8.8): at any
+/// address, even across two regions. Each entry is read once.
+/// </summary>
+internal readonly unsafe ref struct IndirectTable
+{
+    private readonly GuestMemory _memory;
+    private readonly ulong _address;
+
+    private IndirectTable(GuestMemory memory, ulong address, uint entries) => (_memory, _address, Entries) = (memory, address, entries);
+
+    internal uint Entries { get; }
+
+    /// <summary>Checks what a descriptor says of its table.</summary>
+    internal static QueueFault Open(GuestMemory memory, bool negotiated, ulong address, uint length, ushort flags, out IndirectTable table)
+    {
+        uint entries = length / Descriptor.Bytes;
+        table = new IndirectTable(memory, address, entries);
+        return !negotiated ? QueueFault.IndirectNotNegotiated
+            : (flags & Descriptor.Next) != 0 ? QueueFault.IndirectWithNext
+            : length % Descriptor.Bytes != 0 || entries is 0 or > DeviceQueue.MaxSize ? QueueFault.IndirectSize
+            : address > ulong.MaxValue - length ? QueueFault.AddressNotMapped
+            : QueueFault.None;
+    }
+
+    /// <summary>Reads both halves of an entry.</summary>
+    internal bool TryRead(uint index, ref int hint, out ulong low, out ulong high)
+    {
+        ulong address = _address + index * Descriptor.Bytes;
+        byte* entry = _memory.Translate(address, ref hint, out ulong available);
+        if (available >= Descriptor.Bytes)
+        {
+            Snapshot(entry, out low, out high);
+            return true;
+        }
+        byte* copy = stackalloc byte[Descriptor.Bytes];
+        for (int i = 0; i < Descriptor.Bytes; i++)
+        {
+            byte* one = _memory.Translate(address + (uint)i, ref hint, out _);
+            if (one == null)
+            {
+                low = high = 0;
+                return false;
+            }
+            copy[i] = Volatile.Read(ref *one);
+        }
+        Snapshot(copy, out low, out high);
+        return true;
+    }
+
+    /// <summary>Reads a descriptor, each half once.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Snapshot(void* descriptor, out ulong low, out ulong high)
+    {
+        // Not Volatile: that needs alignment, which an indirect table's address need not have. The copies are locals, and
+        // the loads are behind the acquire of the index.
+        low = Unsafe.ReadUnaligned<ulong>(descriptor);
+        high = Unsafe.ReadUnaligned<ulong>((byte*)descriptor + 8);
+    }
+}

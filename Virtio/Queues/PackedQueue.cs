@@ -1,0 +1,185 @@
+using InterGuest.Virtio.Memory;
+
+namespace InterGuest.Virtio.Queues;
+
+/// <summary>
+/// The device's side of a packed virtqueue (VIRTIO 1.2, 2.8): one ring of descriptors, in which both sides write. What is
+/// used is kept aside until it is published, as it goes where descriptors of chains that may be taken back still lie.
+/// </summary>
+public sealed unsafe class PackedQueue : DeviceQueue
+{
+    private readonly PackedDescriptor* _ring;
+    private readonly uint* _driverEvent;
+    private readonly uint* _deviceEvent;
+    private readonly (ChainTicket Chain, uint Written)[] _pending;
+    private int _pendingCount;
+    private int _hint = -1;
+
+    private RingCursor _next;
+    private RingCursor _used;
+
+    // Entries from _next on that were seen to be available, and taken back.
+    private int _ahead;
+    private ushort _lastCallAt;
+    private bool _calledBefore;
+    private bool _kicksOff;
+
+    internal PackedQueue(GuestMemory memory, byte* ring, byte* driverEvent, byte* deviceEvent, int size, ulong features, uint state)
+        : base(memory, size, features)
+    {
+        _ring = (PackedDescriptor*)ring;
+        _driverEvent = (uint*)driverEvent;
+        _deviceEvent = (uint*)deviceEvent;
+        _pending = new (ChainTicket, uint)[size];
+        _next = RingCursor.From((ushort)state, size);
+        // DPDK tells the available half alone: nothing is in flight then.
+        _used = state >> 16 == 0 ? _next : RingCursor.From((ushort)(state >> 16), size);
+    }
+
+    /// <inheritdoc/>
+    public override uint State => _next.Word | (uint)_used.Word << 16;
+
+    /// <inheritdoc/>
+    public override QueuePosition Position => new(_next.Word, (uint)_pendingCount, Outstanding);
+
+    /// <inheritdoc/>
+    public override bool HasUnpublished => _pendingCount > 0;
+
+    /// <inheritdoc/>
+    public override PopResult TryPop(Chain chain)
+    {
+        if (Broken)
+            return PopResult.BadRing;
+        var descriptor = Read(_next);
+        if (!_next.IsAvailable(descriptor.Flags))
+            return PopResult.Empty;
+        chain.Clear();
+        var fault = QueueFault.None;
+        int slots = 1;
+        var at = _next;
+        // A bad chain is walked to its end all the same, which alone tells its id and how many entries it takes.
+        for (; Outstanding + slots <= Size; slots++)
+        {
+            at.Advance(1, Size);
+            if (fault == QueueFault.None)
+                fault = Append(chain, descriptor);
+            if ((descriptor.Flags & Descriptor.Next) == 0)
+                return Taken(chain, new ChainTicket(descriptor.Id, (ushort)slots), at, fault);
+            descriptor = Read(at);
+        }
+        return Break(Outstanding == Size ? QueueFault.TooManyInFlight : QueueFault.ChainTooLong);
+    }
+
+    /// <inheritdoc/>
+    public override void Rewind(QueuePosition position)
+    {
+        _ahead += Outstanding - position.Outstanding;
+        _next = RingCursor.From((ushort)position.Next, Size);
+        (_pendingCount, Outstanding) = ((int)position.Used, position.Outstanding);
+    }
+
+    /// <inheritdoc/>
+    public override void AddUsed(ChainTicket chain, uint written) => _pending[_pendingCount++] = (chain, written);
+
+    /// <inheritdoc/>
+    public override bool PublishUsed()
+    {
+        if (!HasUnpublished)
+            return false;
+        var first = _used;
+        _used.Advance(_pending[0].Chain.Slots, Size);
+        int slots = _pending[0].Chain.Slots;
+        for (int i = 1; i < _pendingCount; i++)
+        {
+            Write(_used, _pending[i]);
+            _used.Advance(_pending[i].Chain.Slots, Size);
+            slots += _pending[i].Chain.Slots;
+        }
+        // The first shows the driver those behind it (2.8.6).
+        Write(first, _pending[0]);
+        _pendingCount = 0;
+        Outstanding -= slots;
+        // What is used must be visible before the driver's wish is read, or each could wait for the other (2.8.10).
+        Interlocked.MemoryBarrier();
+        return WantsCall();
+    }
+
+    /// <inheritdoc/>
+    public override void DisableKicks()
+    {
+        if (!_kicksOff)
+            Volatile.Write(ref *_deviceEvent, EventSuppression.Off);
+        _kicksOff = true;
+    }
+
+    /// <inheritdoc/>
+    public override bool EnableKicks()
+    {
+        _kicksOff = false;
+        var unseen = _next;
+        unseen.Advance(_ahead, Size);
+        Volatile.Write(ref *_deviceEvent, EventSuppression.At(unseen, EventIndex));
+        // Our wish must be visible before the descriptor is read: the driver writes and reads the other way round.
+        Interlocked.MemoryBarrier();
+        return unseen.IsAvailable(Read(unseen).Flags);
+    }
+
+    private PopResult Taken(Chain chain, ChainTicket ticket, RingCursor next, QueueFault fault)
+    {
+        chain.Ticket = ticket;
+        _next = next;
+        _ahead = Math.Max(0, _ahead - ticket.Slots);
+        Outstanding += ticket.Slots;
+        if (fault == QueueFault.None)
+            return PopResult.Chain;
+        Fault = fault;
+        return PopResult.BadChain;
+    }
+
+    private QueueFault Append(Chain chain, in PackedDescriptor descriptor) =>
+        (descriptor.Flags & Descriptor.Indirect) != 0
+            ? AppendIndirect(chain, descriptor)
+            : chain.Append(Memory, ref _hint, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
+
+    /// <summary>An indirect table of a packed ring is used whole, in order; of the entries' flags only WRITE counts (2.8.8).</summary>
+    private QueueFault AppendIndirect(Chain chain, in PackedDescriptor descriptor)
+    {
+        // A table is a chain of its own: there is nothing in front of it.
+        if (chain.Descriptors > 0)
+            return QueueFault.IndirectWithNext;
+        var fault = IndirectTable.Open(Memory, Indirect, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
+        for (uint i = 0; fault == QueueFault.None && i < entries.Entries; i++)
+        {
+            if (!entries.TryRead(i, ref _hint, out ulong low, out ulong high))
+                return QueueFault.AddressNotMapped;
+            var entry = PackedDescriptor.From(low, high);
+            fault = (entry.Flags & Descriptor.Indirect) != 0
+                ? QueueFault.IndirectNested
+                : chain.Append(Memory, ref _hint, entry.Address, entry.Length, (entry.Flags & Descriptor.Write) != 0);
+        }
+        return fault;
+    }
+
+    /// <summary>Reads a descriptor, each half once, the half with the flags first.</summary>
+    private PackedDescriptor Read(RingCursor at)
+    {
+        ulong* halves = (ulong*)(_ring + at.Index);
+        ulong high = Volatile.Read(ref halves[1]);
+        return PackedDescriptor.From(halves[0], high);
+    }
+
+    private void Write(RingCursor at, in (ChainTicket Chain, uint Written) used)
+    {
+        ushort flags = (ushort)(at.UsedFlags | (used.Written > 0 ? Descriptor.Write : 0));
+        Volatile.Write(ref ((ulong*)(_ring + at.Index))[1], PackedDescriptor.High(used.Written, used.Chain.Id, flags));
+    }
+
+    private bool WantsCall()
+    {
+        uint wish = Volatile.Read(ref *_driverEvent);
+        ushort before = _lastCallAt;
+        bool eventIndex = EventIndex && _calledBefore;
+        (_lastCallAt, _calledBefore) = (_used.Index, true);
+        return EventSuppression.Wants(wish, eventIndex, _used, before, Size);
+    }
+}
