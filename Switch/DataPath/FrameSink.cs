@@ -42,8 +42,7 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
     {
         for (int attempt = 0; attempt < Patience; attempt++)
         {
-            var before = end.Queue.Position;
-            var pop = Pop(_first);
+            var pop = Pop(_first, out var before);
             if (pop != PopResult.Chain)
                 return pop == PopResult.Empty ? PutResult.NoBuffers : PutResult.Fault;
             if (end.Mergeable)
@@ -71,10 +70,14 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
     }
 
     /// <summary>The next chain that can hold at least a header. Others are given back empty, and counted.</summary>
-    private PopResult Pop(Chain chain)
+    /// <param name="chain">Loaded with it.</param>
+    /// <param name="before">The position in front of it, behind those given back.</param>
+    private PopResult Pop(Chain chain, out QueuePosition before)
     {
+        before = default;
         for (int attempt = 0; attempt < Patience; attempt++)
         {
+            before = end.Queue.Position;
             var result = TryPop(chain);
             if (result is PopResult.Empty or PopResult.BadRing)
                 return result;

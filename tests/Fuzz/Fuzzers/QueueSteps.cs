@@ -28,7 +28,7 @@ internal static class QueueSteps
             FuzzException.UnlessEqual(model.RingFault, queue.Fault, "fault of the ring");
         if (chain == null)
             return (expected, head, null);
-        FuzzException.UnlessEqual(head, queue.Chain.Head, "head");
+        FuzzException.UnlessEqual(head, queue.Chain.Ticket.Id, "head");
         if (expected == PopResult.BadChain)
             FuzzException.Unless(chain.Agrees(queue.Fault), $"fault of the chain: {chain} by the model, {queue.Fault} by the code");
         else

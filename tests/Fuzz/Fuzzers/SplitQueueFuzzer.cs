@@ -3,6 +3,7 @@ using InterGuest.Fuzz.Engine;
 using InterGuest.Fuzz.Guests;
 using InterGuest.Fuzz.Model;
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Queues;
 
 namespace InterGuest.Fuzz.Fuzzers;
 
@@ -55,7 +56,6 @@ public sealed class SplitQueueFuzzer(Sabotage sabotage = Sabotage.None) : IFuzze
         private ReferenceQueue _model = Model(plan.Arena, place, features, start);
         private ushort _offered = start;
         private int _nextHead;
-        private (ReferenceMark Model, (int, int) Queue)? _mark;
 
         public QueueUnderTest Queue { get; private set; } = Start(fuzzer, plan.Arena, place, features, start);
 
@@ -82,7 +82,6 @@ public sealed class SplitQueueFuzzer(Sabotage sabotage = Sabotage.None) : IFuzze
                     break;
                 case 8 or 9:
                     QueueSteps.Publish(Queue, _model);
-                    _mark = null;
                     break;
                 case 10:
                     FuzzException.UnlessEqual(_model.EnableKicks(), Queue.EnableKicks(), "whether to look again");
@@ -92,7 +91,7 @@ public sealed class SplitQueueFuzzer(Sabotage sabotage = Sabotage.None) : IFuzze
                     Queue.DisableKicks();
                     break;
                 case 12:
-                    MarkOrRewind();
+                    PopAndRewind();
                     break;
                 case 13:
                     Restart();
@@ -116,17 +115,15 @@ public sealed class SplitQueueFuzzer(Sabotage sabotage = Sabotage.None) : IFuzze
             StoreIndex(place.Available + 2, _offered);
         }
 
-        /// <summary>A place to go back to is noted, or gone back to: what was published since cannot be taken back.</summary>
-        private void MarkOrRewind()
+        /// <summary>Some chains are taken, and put back unused.</summary>
+        private void PopAndRewind()
         {
-            if (_mark is not var (model, queue))
-            {
-                _mark = (_model.Mark, Queue.Mark);
-                return;
-            }
+            var (model, queue) = (_model.Mark, Queue.Mark);
+            for (int i = input.Between(1, 5); i > 0; i--)
+                if (QueueSteps.PopOnly(Queue, _model, tally).Result is PopResult.Empty or PopResult.BadRing)
+                    break;
             _model.Rewind(model);
             Queue.Rewind(queue);
-            _mark = null;
             tally.Count("rewinds");
         }
 
@@ -134,7 +131,6 @@ public sealed class SplitQueueFuzzer(Sabotage sabotage = Sabotage.None) : IFuzze
         private void Restart()
         {
             QueueSteps.Publish(Queue, _model);
-            _mark = null;
             ushort at = input.Chance(80) ? _model.NextAvailable : input.U16();
             Queue.Dispose();
             Queue = Start(fuzzer, _arena, place, features, at);
@@ -153,7 +149,7 @@ public sealed class SplitQueueFuzzer(Sabotage sabotage = Sabotage.None) : IFuzze
                     StoreIndex(place.Available + 4 + 2 * input.Below(place.Size), input.Pick((ushort)place.Size, (ushort)(place.Size - 1), ushort.MaxValue, input.U16()));
                     break;
                 case 2:
-                    StoreIndex(place.Available + input.Pick(0, 4 + 2 * place.Size), (ushort)(_model.Mark.Used + (sbyte)input.Byte()));
+                    StoreIndex(place.Available + input.Pick(0, 4 + 2 * place.Size), (ushort)(_model.NextUsed + (sbyte)input.Byte()));
                     break;
                 case 3:
                     _arena.Store(place.Used + input.Below(6 + 8 * place.Size), [input.Byte()]);

@@ -28,40 +28,32 @@ public enum Sabotage
 /// </summary>
 internal sealed class QueueUnderTest : IDisposable
 {
-    private readonly SplitQueue _queue;
+    private readonly DeviceQueue _queue;
     private readonly Sabotage _sabotage;
-    private int _popped;
-    private int _used;
 
-    private QueueUnderTest(SplitQueue queue, Sabotage sabotage) => (_queue, _sabotage) = (queue, sabotage);
+    private QueueUnderTest(DeviceQueue queue, Sabotage sabotage) => (_queue, _sabotage) = (queue, sabotage);
 
-    public SplitQueue Queue => _queue;
+    public DeviceQueue Queue => _queue;
 
     public Chain Chain { get; } = new();
 
     public QueueFault Fault => _queue.Fault;
 
-    public ushort NextAvailable => _queue.NextAvailable;
+    public ushort NextAvailable => (ushort)_queue.State;
 
     public static QueueUnderTest? TryCreate(
         GuestMemory memory, RingLayout layout, int size, ulong features, ushort start, Sabotage sabotage = Sabotage.None) =>
-        SplitQueue.TryCreate(memory, layout, size, features, start, out _) is { } queue ? new QueueUnderTest(queue, sabotage) : null;
+        DeviceQueue.TryCreate(memory, layout, size, features, start, out _) is { } queue ? new QueueUnderTest(queue, sabotage) : null;
 
-    public PopResult Pop()
-    {
-        var result = _queue.TryPop(Chain);
-        if (result is PopResult.Chain or PopResult.BadChain)
-            _popped++;
-        return result;
-    }
+    public PopResult Pop() => _queue.TryPop(Chain);
 
     /// <summary>Gives the chain popped last back.</summary>
     public void Use(ushort head, uint written)
     {
-        _queue.AddUsed(head, _sabotage == Sabotage.UsedLength ? written + 1 : written);
-        _used++;
+        var chain = new ChainTicket(head, 1);
+        _queue.AddUsed(chain, _sabotage == Sabotage.UsedLength ? written + 1 : written);
         if (_sabotage == Sabotage.UsedTwice)
-            _queue.AddUsed(head, written);
+            _queue.AddUsed(chain, written);
     }
 
     /// <summary>Writes to the chain popped last, in pieces.</summary>
@@ -78,15 +70,10 @@ internal sealed class QueueUnderTest : IDisposable
             writable.Write([0x5a]);
     }
 
-    /// <summary>What was popped and used since a mark, to be put back.</summary>
-    public (int Popped, int Used) Mark => (_popped, _used);
+    /// <summary>A place to go back to, as long as no chain taken behind it was given back.</summary>
+    public QueuePosition Mark => _queue.Position;
 
-    public void Rewind((int Popped, int Used) mark)
-    {
-        _queue.UndoPop(_popped - mark.Popped);
-        _queue.UndoUsed(_used - mark.Used);
-        (_popped, _used) = mark;
-    }
+    public void Rewind(QueuePosition mark) => _queue.Rewind(mark);
 
     public bool Publish() => _queue.PublishUsed();
 

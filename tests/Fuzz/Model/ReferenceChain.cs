@@ -83,7 +83,7 @@ internal sealed class ReferenceChain
             _faults.Add(QueueFault.IndirectNotNegotiated);
         if ((flags & GuestPlan.Next) != 0)
             _faults.Add(QueueFault.IndirectWithNext);
-        if (length % 16 != 0 || length / 16 is 0 or > SplitQueue.MaxSize)
+        if (length % 16 != 0 || length / 16 is 0 or > DeviceQueue.MaxSize)
             _faults.Add(QueueFault.IndirectSize);
         if (address > ulong.MaxValue - length)
             _faults.Add(QueueFault.AddressNotMapped);

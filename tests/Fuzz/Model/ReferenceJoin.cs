@@ -152,15 +152,12 @@ internal sealed class ReferenceJoin(ReferenceEnd source, ReferenceEnd target, bo
                 frame = frame[room..];
                 continue;
             }
-            foreach (var (h, w) in taken)
-                target.Queue.Use(h, w); // written there or not, it is not shown
             target.Arena.GiveUpAttempt();
             if (pop is PopResult.Empty or PopResult.BadRing)
             {
                 target.Queue.Rewind(before);
                 return pop == PopResult.BadRing ? PutResult.Fault : taken.Count == target.Queue.Place.Size ? PutResult.TooLong : PutResult.NoBuffers;
             }
-            target.Queue.Rewind(target.Queue.Mark with { Used = before.Used });
             foreach (var (h, _) in taken)
                 target.Queue.Use(h, 0);
             GiveBackEmpty(head);

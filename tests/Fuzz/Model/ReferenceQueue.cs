@@ -5,7 +5,7 @@ using InterGuest.Virtio.Queues;
 namespace InterGuest.Fuzz.Model;
 
 /// <summary>A place in a queue's life, to go back to.</summary>
-internal readonly record struct ReferenceMark(ushort Available, ushort Used);
+internal readonly record struct ReferenceMark(ushort Available, int Outstanding);
 
 /// <summary>
 /// The device's side of a split virtqueue, written down from VIRTIO 1.2, 2.7, over what the memory should hold. One thing is
@@ -20,6 +20,12 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
     private ushort _publishedUsed = Get(arena, place.Used + 2);
     private ushort _lastCallAt;
     private bool _calledBefore;
+    private int _outstanding;
+
+    // Taken since the last publication: ours to see twice, as nothing was given back in between.
+    private readonly HashSet<ushort> _taken = [];
+
+    public ushort NextUsed => _nextUsed;
 
     public QueuePlace Place => place;
 
@@ -28,7 +34,7 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
     /// <summary>The ring is broken; by what.</summary>
     public QueueFault RingFault { get; private set; }
 
-    public ReferenceMark Mark => new(_nextAvailable, _nextUsed);
+    public ReferenceMark Mark => new(_nextAvailable, _outstanding);
 
     /// <summary>The next head, or why there is none.</summary>
     public PopResult Pop(out ushort head, out ReferenceChain? chain)
@@ -49,7 +55,13 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
         head = Get(arena, place.Available + 4 + 2 * (_nextAvailable % place.Size));
         if (head >= place.Size)
             return Break(QueueFault.HeadOutOfRange);
+        // 2.7.13: a chain is not made available again before it is used, so there are never more than entries.
+        if (_outstanding == place.Size)
+            return Break(QueueFault.TooManyInFlight);
+        if (!_taken.Add(head))
+            return Break(QueueFault.HeadInFlight);
         _nextAvailable++;
+        _outstanding++;
         chain = ReferenceChain.Walk(arena, place, indirect, head);
         return chain.IsGood ? PopResult.Chain : PopResult.BadChain;
     }
@@ -63,7 +75,11 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
         _nextUsed++;
     }
 
-    public void Rewind(ReferenceMark mark) => (_nextAvailable, _nextUsed) = (mark.Available, mark.Used);
+    public void Rewind(ReferenceMark mark)
+    {
+        (_nextAvailable, _outstanding) = (mark.Available, mark.Outstanding);
+        _taken.Clear();
+    }
 
     /// <summary>2.7.7.2, 2.7.10: whether the driver is to be called.</summary>
     public bool Publish()
@@ -71,6 +87,8 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
         if (_nextUsed == _publishedUsed)
             return false;
         Set(place.Used + 2, _nextUsed);
+        _outstanding -= (ushort)(_nextUsed - _publishedUsed);
+        _taken.Clear();
         _publishedUsed = _nextUsed;
         if (!eventIndex)
             return (Get(arena, place.Available) & 1) == 0;

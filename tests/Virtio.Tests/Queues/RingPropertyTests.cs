@@ -60,7 +60,7 @@ public class RingPropertyTests
         Assert.Equal(expected, queue.Readable());
         byte[] answer = [.. Enumerable.Repeat((byte)0xa5, (int)written)];
         Assert.Equal(answer.Length, queue.Chain.Writable.Write(answer));
-        queue.Device.AddUsed(queue.Chain.Head, written);
+        queue.Device.AddUsed(queue.Chain.Ticket, written);
     }
 
     private static void TakeBack(TwoSidedQueue queue, int token, (byte[] Readable, DriverBuffer[] From, DriverBuffer[] To, uint Written) sent)
