@@ -22,6 +22,8 @@ internal static class PortDetails
         if (Process(port.WaitingFrontEnd) is { } waiting)
             lines.Add("Waiting", $"{waiting}: a port serves one front-end at a time", Words.Warning);
         lines.Add("Guest memory", port.MappedBytes > 0 ? $"{Units.Memory(port.MappedBytes)} mapped" : "none mapped");
+        if (port.Mtu > 0)
+            lines.Add("MTU", Units.Number(port.Mtu));
         AddCounters(lines, port.Counters ?? new PortCounters());
         lines.Add("Features", Features(port).DefaultIfEmpty("none offered yet"));
         lines.WriteTo(context.Screen);
@@ -36,6 +38,9 @@ internal static class PortDetails
         lines.Add("To guest", Details.Traffic(counters.RxFrames, counters.RxBytes));
         lines.Add("Drops", Details.Reasons(counters.Drops), counters.Drops.Count > 0 ? Words.Warning : null);
         lines.Add("Faults", Details.Reasons(counters.Faults), counters.Faults.Count > 0 ? Words.Failure : null);
+        lines.Add("Messages", Details.Reasons(counters.MessageFaults), counters.MessageFaults.Count > 0 ? Words.Failure : null);
+        if (counters.LogOutOfRange > 0)
+            lines.Add("Dirty log", $"{Units.Number(counters.LogOutOfRange)} writes had no place in it", Words.Failure);
         lines.Add("Notifications",
             $"{Units.Number(counters.Kicks)} from the guest, {Units.Number(counters.Calls)} to it");
         lines.Add("Connections",

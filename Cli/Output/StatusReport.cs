@@ -99,6 +99,7 @@ internal static class StatusReport
         {
             AddCounts(table, port, "frames dropped", port.Counters?.Drops, Words.Warning);
             AddCounts(table, port, "faults", port.Counters?.Faults, Words.Failure);
+            AddCounts(table, port, "bad messages", port.Counters?.MessageFaults, Words.Failure);
         }
         screen.WriteLine();
         if (table.Rows.Count == 0)

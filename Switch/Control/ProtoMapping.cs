@@ -38,6 +38,7 @@ internal static class ProtoMapping
         FrontEnd = ToProto(port.FrontEnd),
         WaitingFrontEnd = ToProto(port.WaitingFrontEnd),
         MappedBytes = port.Memory.TotalBytes,
+        Mtu = (uint)port.Mtu,
         Counters = CountersOf(port),
         Queues = { port.Counters.Rings.Select(CountersOf) },
     };
@@ -133,6 +134,8 @@ internal static class ProtoMapping
         Calls = (ulong)port.Counters.Calls,
         Connections = (ulong)port.Connections,
         RefusedMessages = (ulong)port.RefusedMessages,
+        MessageFaults = { port.MessageFaults.All.Select(f => Count(f.Fault, f.Count)) },
+        LogOutOfRange = (ulong)port.LogOutOfRange,
     };
 
     private static V1.QueueCounters CountersOf(QueueCounters queue, int ring) => new()

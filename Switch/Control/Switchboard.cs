@@ -188,6 +188,8 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     void IPortHost.InLoop(Port port, Action action) => _wiring.InLoop(port, action);
 
+    void IPortHost.Announce(Port port, byte[] frame) => _wiring.Announce(port, frame);
+
     ulong? IPortHost.PeerAccepted(Port port) => LinksOf(port) is [var link] ? link.Peer(port).Accepted : null;
 
     void IPortHost.Notice(Port port, string what) => Tell(EventKind.Changed, $"port {port.Name}: {what}", port, null);

@@ -69,6 +69,21 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
             action();
     }
 
+    /// <summary>Puts a frame into the receive queue of a network port's peer, if the link is up and there is room.</summary>
+    public void Announce(Port port, byte[] frame)
+    {
+        var seat = _seats[port];
+        if (seat.Links is not [{ AdminUp: true } link] || link.Peer(port).ReceiveEnds is not [var target, ..])
+            return;
+        seat.Loop.Invoke(() =>
+        {
+            using var sink = new FrameSink(target);
+            if (sink.Put(default, new FrameSource(frame, default, 0)) == PutResult.Delivered)
+                target.Counters.Traffic.Delivered(frame.Length);
+            target.Publish();
+        });
+    }
+
     private void Rewire(Link link, Action<List<Link>> change)
     {
         foreach (var port in link.Ports)

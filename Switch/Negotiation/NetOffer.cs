@@ -12,7 +12,7 @@ public static class NetOffer
     private const ulong Everything =
         Features.NetChecksum | Features.NetGuestChecksum
         | Features.NetGuestTso4 | Features.NetGuestTso6 | Features.NetHostTso4 | Features.NetHostTso6
-        | Features.NetMergeableBuffers | Features.AnyLayout
+        | Features.NetMergeableBuffers | Features.NetMtu | Features.AnyLayout | Features.InOrder
         | Features.RingIndirectDescriptors | Features.RingEventIndex | Features.RingPacked
         | Features.VhostUserProtocolFeatures | Features.Version1;
 

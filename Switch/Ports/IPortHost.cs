@@ -12,6 +12,9 @@ public interface IPortHost
     /// <summary>Does something in the thread that has the port's rings.</summary>
     void InLoop(Port port, Action action);
 
+    /// <summary>Gives the guest at the other end of the port's link a frame, as if this port's guest had sent it; best effort.</summary>
+    void Announce(Port port, byte[] frame);
+
     /// <summary>What the guest at the other end of the port's link accepted; null if there is none, or it has not said.</summary>
     ulong? PeerAccepted(Port port);
 

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Native;
@@ -9,6 +10,11 @@ namespace InterGuest.Switch.Ports;
 /// <summary>A virtio device as one connection's front-end sees it: turns its messages into changes of the port.</summary>
 internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 {
+    /// <summary>What IPv4 wants at least (RFC 791), and what an IP packet can have at most.</summary>
+    private const ulong MinMtu = 68, MaxMtu = 65535;
+
+    private const int MacBytes = 6;
+
     private FileDescriptor? _backendRequests;
     private byte _status;
 
@@ -28,7 +34,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
     {
         ulong foreign = features & ~(port.Offered | Features.VhostUserProtocolFeatures);
         if (foreign != 0)
-            return Verdict.Refused($"the guest accepted what was never offered: {string.Join(", ", port.Model.NamesOf(foreign))}");
+            return Verdict.Refused(MessageFault.FeaturesNotOffered, $"the guest accepted what was never offered: {string.Join(", ", port.Model.NamesOf(foreign))}");
         // The same again while all is well changes nothing; otherwise it is the guest's new beginning.
         if (port.Accepted != features || port.State != PortState.Running)
             port.Accept(features);
@@ -36,7 +42,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
     }
 
     public Verdict SetProtocolFeatures(ulong features) =>
-        (features & ~port.Model.ProtocolFeatures) == 0 ? Verdict.Done : Verdict.Refused($"protocol features 0x{features & ~port.Model.ProtocolFeatures:x} were not offered");
+        (features & ~port.Model.ProtocolFeatures) == 0 ? Verdict.Done : Verdict.Refused(MessageFault.NotOffered, $"protocol features 0x{features & ~port.Model.ProtocolFeatures:x} were not offered");
 
     public Verdict SetMemory(GuestMemory memory)
     {
@@ -46,15 +52,15 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     public Verdict SetVringNum(uint ring, uint size) =>
         size is 0 or > DeviceQueue.MaxSize || (!Packed && !uint.IsPow2(size))
-            ? Verdict.Refused($"a ring of {size} entries; it must be {(Packed ? "" : "a power of two ")}up to {DeviceQueue.MaxSize}")
+            ? Verdict.Refused(MessageFault.WrongRingSize, $"a ring of {size} entries; it must be {(Packed ? "" : "a power of two ")}up to {DeviceQueue.MaxSize}")
             : OnRing(ring, v => port.Reconfigure(v, () => v.Size = (int)size));
 
-    public Verdict SetVringAddress(uint ring, RingLayout layout) =>
-        OnRing(ring, v => port.Reconfigure(v, () => v.Layout = layout));
+    public Verdict SetVringAddress(uint ring, RingLayout layout, ulong? logAddress) =>
+        OnRing(ring, v => port.Reconfigure(v, () => (v.Layout, v.LogAddress) = (layout, logAddress)));
 
     public Verdict SetVringBase(uint ring, uint index) =>
         index > ushort.MaxValue && !Packed
-            ? Verdict.Refused($"a ring cannot begin at {index}")
+            ? Verdict.Refused(MessageFault.WrongRingBase, $"a ring cannot begin at {index}")
             : OnRing(ring, v => port.Reconfigure(v, () => v.Base = index));
 
     public Verdict StopVring(uint ring, out uint index)
@@ -90,6 +96,39 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
             port.Reconfigure(v, () => v.Enabled = enable);
     });
 
+    public Verdict SetLog(DirtyLog log)
+    {
+        port.LogTo(log);
+        return Verdict.Done;
+    }
+
+    public Verdict ResetDevice()
+    {
+        _status = 0;
+        port.Reset();
+        return Verdict.Done;
+    }
+
+    public Verdict SetMtu(ulong mtu)
+    {
+        if (!Offers(ProtocolFeatures.NetMtu, out var refused))
+            return refused;
+        if (mtu is < MinMtu or > MaxMtu)
+            return Verdict.Refused(MessageFault.WrongMtu, $"an MTU of {mtu}; it must be from {MinMtu} to {MaxMtu}");
+        port.SetMtu((int)mtu);
+        return Verdict.Done;
+    }
+
+    public Verdict SendRarp(ulong address)
+    {
+        if (!Offers(ProtocolFeatures.Rarp, out var refused))
+            return refused;
+        Span<byte> bytes = stackalloc byte[sizeof(ulong)];
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes, address);
+        port.Announce(bytes[..MacBytes]);
+        return Verdict.Done;
+    }
+
     public Verdict SetBackendRequests(FileDescriptor socket)
     {
         _backendRequests?.Dispose();
@@ -106,6 +145,13 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     public void Dispose() => _backendRequests?.Dispose();
 
+    /// <summary>Whether this type of device has what a request is about.</summary>
+    private bool Offers(ulong feature, out Verdict refused)
+    {
+        refused = Verdict.Refused(MessageFault.NotOffered, "not a request that this device offers to serve");
+        return (port.Model.ProtocolFeatures & feature) != 0;
+    }
+
     private Verdict OnRing(uint ring, Action<Vring> action, EventFd? doorbell = null)
     {
         if (port.Ring(ring) is { } vring)
@@ -115,6 +161,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
         }
         doorbell?.Dispose();
         return Verdict.Refused(
+            MessageFault.RingOutOfRange,
             $"it is about ring {ring}, and the port has {port.Model.RingCount}: "
             + (port.Model.QueuesFor(ring) is { } queues ? $"make the port with --queues {queues}, or the guest with fewer queues" : "give the guest a device of the port's type"));
     }

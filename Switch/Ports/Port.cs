@@ -2,6 +2,7 @@ using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Queues;
+using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Switch.Ports;
 
@@ -14,6 +15,9 @@ public sealed class Port : IDisposable
     private readonly IPortHost _host;
     private readonly Vring[] _vrings;
     private readonly PortSocket _socket;
+    private DirtyLog? _log;
+    private long _logOutOfRange;
+    private string _fault = "";
     private bool _ranBefore;
 
     /// <summary>Makes the port and opens its socket.</summary>
@@ -23,9 +27,9 @@ public sealed class Port : IDisposable
         (Name, Spec, Offered, _host) = (name, spec, offeredBefore, host);
         Model = PortModel.For(spec);
         Counters = new PortCounters(Model.RingCount);
-        _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(_ => new Vring())];
+        _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(_ => new Vring(Model.InOrder))];
         StateSince = time.GetUtcNow();
-        _socket = new PortSocket(this, reactor);
+        _socket = new PortSocket(this, reactor, time);
         Time = time;
         State = IdleState;
     }
@@ -43,7 +47,7 @@ public sealed class Port : IDisposable
     public DateTimeOffset StateSince { get; private set; }
 
     /// <summary>Why it is faulted; empty if it is not.</summary>
-    public string FaultReason { get; private set; } = "";
+    public string FaultReason => _fault != "" ? _fault : _vrings.FirstOrDefault(v => v.StartProblem != null)?.StartProblem ?? "";
 
     /// <summary>All features ever offered on this port.</summary>
     public ulong Offered { get; private set; }
@@ -62,6 +66,15 @@ public sealed class Port : IDisposable
 
     /// <summary>Messages that were not done.</summary>
     public long RefusedMessages => Counters.RefusedMessages;
+
+    /// <summary>What its front-ends did wrong, by kind.</summary>
+    public MessageFaults MessageFaults { get; } = new();
+
+    /// <summary>The MTU that the front-end has told its guest; 0: it has not said.</summary>
+    public int Mtu { get; private set; }
+
+    /// <summary>Writes that the front-end's log of dirty pages had no bit for: it was too small.</summary>
+    public long LogOutOfRange => _logOutOfRange + (_log?.OutOfRange ?? 0);
 
     /// <summary>Process and user of the front-end; null if none is connected.</summary>
     public (int Pid, uint Uid)? FrontEnd => _socket.FrontEnd;
@@ -107,14 +120,14 @@ public sealed class Port : IDisposable
         Change(() =>
         {
             _vrings[ring].Stop();
-            Fault($"ring {ring} ({Model.NameOf(ring)}): {fault}. Reset the device in the guest, or restart the guest");
+            _fault = $"ring {ring} ({Model.NameOf(ring)}): {fault}. Reset the device in the guest, or restart the guest";
         });
     }
 
     internal void OnConnected()
     {
         Counters.Connected();
-        FaultReason = "";
+        _fault = "";
         _ranBefore = false;
         Update();
     }
@@ -123,22 +136,25 @@ public sealed class Port : IDisposable
     internal void Notice(string what) => _host.Notice(this, what);
 
     /// <param name="problem">What the front-end did wrong, if it was that which ended the connection.</param>
-    internal void OnDisconnected(string? problem)
+    internal void OnDisconnected(Verdict problem)
     {
         Change(() =>
         {
             DropGuest();
-            if (problem != null)
-                Fault(problem);
+            if (problem.Refusal != null)
+                Fault(problem.Fault, problem.Refusal);
         });
     }
 
-    internal void OnRefused(string what)
+    internal void OnRefused(RequestCode request, Verdict why)
     {
         Counters.Refused();
-        Fault(what);
+        Fault(why.Fault, $"{request}: {why.Refusal}");
         Update();
     }
+
+    /// <summary>The front-end sends more than any needs; its messages wait.</summary>
+    internal void OnFlood() => MessageFaults.Count(MessageFault.MessageFlood);
 
     internal ulong Offer()
     {
@@ -163,9 +179,38 @@ public sealed class Port : IDisposable
             vring.Enabled |= !protocol;
         }
         Accepted = features;
-        FaultReason = "";
+        _fault = "";
         _ranBefore = false;
     });
+
+    /// <summary>All rings stop and are forgotten; memory, the log and the front-end's error doorbells stay.</summary>
+    internal void Reset() => Change(() =>
+    {
+        foreach (var vring in _vrings)
+            vring.Reset();
+        Accepted = null;
+        _fault = "";
+        _ranBefore = false;
+    });
+
+    /// <summary>Another place to note dirty pages in, from now on.</summary>
+    internal void LogTo(DirtyLog? log) => Change(() =>
+    {
+        foreach (var vring in _vrings)
+            vring.Pause();
+        _logOutOfRange += _log?.OutOfRange ?? 0;
+        _log?.Release();
+        _log = log;
+    });
+
+    internal void SetMtu(int mtu)
+    {
+        Mtu = mtu;
+        Update();
+    }
+
+    /// <summary>Tells the other end of the link that the guest with this MAC address is here now.</summary>
+    internal void Announce(ReadOnlySpan<byte> address) => _host.Announce(this, RarpFrame.For(address));
 
     internal void Remap(GuestMemory memory) => Change(() =>
     {
@@ -209,13 +254,20 @@ public sealed class Port : IDisposable
                 continue;
             if (vring.Start(Memory, Accepted ?? 0, Counters.Rings[i]) is not { } why)
                 continue;
-            vring.Stop();
-            Fault(Memory.RegionCount > 0 ? $"ring {i}: {why}"
-                : $"ring {i}: the front-end shares no guest memory: start QEMU with shared memory (share=on); 'interguest qemu {Name}' prints the arguments");
+            // It stays as it is, and is tried again: a front-end may take memory away and give it back piece by piece.
+            string problem = Memory.RegionCount > 0 ? $"ring {i}: {why}"
+                : $"ring {i}: the front-end shares no guest memory: start QEMU with shared memory (share=on); 'interguest qemu {Name}' prints the arguments";
+            if (problem != vring.StartProblem)
+                MessageFaults.Count(Memory.RegionCount > 0 ? MessageFault.RingNotMapped : MessageFault.NoSharedMemory);
+            vring.StartProblem = problem;
         }
     }
 
-    private void Fault(string reason) => FaultReason = reason;
+    private void Fault(MessageFault fault, string reason)
+    {
+        MessageFaults.Count(fault);
+        _fault = reason;
+    }
 
     private void Update()
     {
@@ -239,12 +291,16 @@ public sealed class Port : IDisposable
     {
         foreach (var vring in _vrings)
         {
-            vring.Dispose();
-            (vring.Size, vring.Layout, vring.Base, vring.Enabled) = (0, null, 0, false);
+            vring.Reset();
+            vring.SetError(null);
         }
         Memory.Release();
         Memory = GuestMemory.Empty;
+        _logOutOfRange = LogOutOfRange;
+        _log?.Release();
+        _log = null;
         Accepted = null;
+        Mtu = 0;
     }
 
     /// <summary>One ring of each pair.</summary>

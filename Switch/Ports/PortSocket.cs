@@ -18,8 +18,14 @@ internal sealed class PortSocket : IDisposable
     /// <summary>How long a front-end may take for the rest of a message it has begun.</summary>
     private static readonly TimeSpan MessageDeadline = TimeSpan.FromSeconds(5);
 
+    /// <summary>What a new connection costs, in messages: more than any of those that it then needs.</summary>
+    private const int ConnectionCost = 8;
+
+    private static readonly Verdict Unended = Verdict.Refused(MessageFault.MessageNotEnded, "the front-end began a message and did not end it");
+
     private readonly Port _port;
     private readonly Reactor _reactor;
+    private readonly MessageBudget _budget;
     private readonly FileDescriptor? _listener;
     private ulong _listenerToken;
     private Connection? _connection;
@@ -29,9 +35,10 @@ internal sealed class PortSocket : IDisposable
     private bool _disposed;
 
     /// <exception cref="SwitchException">The socket cannot be opened.</exception>
-    public PortSocket(Port port, Reactor reactor)
+    public PortSocket(Port port, Reactor reactor, TimeProvider time)
     {
         (_port, _reactor) = (port, reactor);
+        _budget = new MessageBudget(time, port.Model.RingCount);
         if (port.Spec.Mode == SocketMode.Connect)
         {
             _timer = reactor.After(TimeSpan.Zero, Connect);
@@ -73,7 +80,7 @@ internal sealed class PortSocket : IDisposable
         if (TryAccept() is not { } socket)
             return;
         // The one before may be gone without our having heard of it yet.
-        if (_connection is { } before)
+        if (_connection is { Pause: null } before)
             OnReadable(before);
         if (_connection == null)
         {
@@ -145,21 +152,46 @@ internal sealed class PortSocket : IDisposable
         var device = new NetBackEnd(_port);
         var session = new BackEndSession(new MessageChannel(socket), device)
         {
-            Refused = (request, why) => _port.OnRefused($"{request}: {why}"),
+            Refused = _port.OnRefused,
         };
         var connection = new Connection(session, device, UnixSocket.Peer(socket));
-        connection.Token = _reactor.Watch(socket, () => OnReadable(connection));
         _connection = connection;
+        Listen(connection);
         _port.OnConnected();
+        Charge(connection, ConnectionCost);
     }
+
+    private void Listen(Connection connection) =>
+        connection.Token = _reactor.Watch(connection.Session.Channel.Socket, () => OnReadable(connection));
 
     private void OnReadable(Connection connection)
     {
+        long before = connection.Session.Channel.MessagesReceived;
         var state = connection.Session.Process(MessagesPerTurn);
         if (state != SessionState.Open)
-            End(connection, state == SessionState.Broken ? connection.Session.Problem : null);
-        else
-            WatchPartial(connection);
+        {
+            End(connection, connection.Session.Problem);
+            return;
+        }
+        WatchPartial(connection);
+        Charge(connection, connection.Session.Channel.MessagesReceived - before);
+    }
+
+    /// <summary>Takes what was done from the port's budget; without any left, the front-end is not heard for a while.</summary>
+    private void Charge(Connection connection, long messages)
+    {
+        if (_budget.Spend(messages) is not { } wait || connection.Pause != null)
+            return;
+        _port.OnFlood();
+        var socket = connection.Session.Channel.Socket;
+        _reactor.Unwatch(socket, connection.Token);
+        connection.Token = _reactor.WatchEnd(socket, () => End(connection, Verdict.Done));
+        connection.Pause = _reactor.After(wait, () =>
+        {
+            connection.Pause = null;
+            _reactor.Unwatch(socket, connection.Token);
+            Listen(connection);
+        });
     }
 
     /// <summary>Each message has its own time to become whole.</summary>
@@ -171,10 +203,10 @@ internal sealed class PortSocket : IDisposable
         if (!channel.IsPartial || connection.Deadline != null)
             return;
         connection.PartialAfter = channel.MessagesReceived;
-        connection.Deadline = _reactor.After(MessageDeadline, () => End(connection, "the front-end began a message and did not end it"));
+        connection.Deadline = _reactor.After(MessageDeadline, () => End(connection, Unended));
     }
 
-    private void End(Connection connection, string? problem)
+    private void End(Connection connection, Verdict problem)
     {
         if (_connection != connection)
             return;
@@ -191,6 +223,7 @@ internal sealed class PortSocket : IDisposable
             return;
         _connection = null;
         connection.StopDeadline();
+        connection.Pause?.Dispose();
         _reactor.Unwatch(connection.Session.Channel.Socket, connection.Token);
         connection.Session.Dispose();
         connection.Device.Dispose();
@@ -207,6 +240,9 @@ internal sealed class PortSocket : IDisposable
         public ulong Token { get; set; }
 
         public IDisposable? Deadline { get; set; }
+
+        /// <summary>Ends the time in which it is not heard.</summary>
+        public IDisposable? Pause { get; set; }
 
         /// <summary>How many messages came before the one that the deadline is for.</summary>
         public long PartialAfter { get; set; }

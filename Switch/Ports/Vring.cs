@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using InterGuest.Switch.DataPath;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Native;
 using InterGuest.Virtio.Queues;
@@ -6,12 +8,15 @@ using InterGuest.Virtio.Queues;
 namespace InterGuest.Switch.Ports;
 
 /// <summary>One ring as the front-end has set it up so far, and its queue while it runs.</summary>
-internal sealed class Vring : IDisposable
+internal sealed class Vring(bool inOrder) : IDisposable
 {
     private EventFd? _kick;
     private EventFd? _call;
     private EventFd? _error;
     private bool _kicked;
+
+    /// <summary>Behind the used ring's flags (VIRTIO 1.2, 2.7.8).</summary>
+    private const ulong UsedIndexOffset = 2;
 
     /// <summary>Entries; 0: not said.</summary>
     public int Size { get; set; }
@@ -21,6 +26,12 @@ internal sealed class Vring : IDisposable
 
     /// <summary>Where to begin, as SET_VRING_BASE says it and GET_VRING_BASE tells it.</summary>
     public uint Base { get; set; }
+
+    /// <summary>Guest address of the used ring, if writes to it are to be logged (VHOST_VRING_F_LOG).</summary>
+    public ulong? LogAddress { get; set; }
+
+    /// <summary>Why it could not be started when it was tried last; null if it could, or was not tried since it stopped.</summary>
+    public string? StartProblem { get; set; }
 
     /// <summary>Whether the front-end enabled it.</summary>
     public bool Enabled { get; set; }
@@ -65,11 +76,26 @@ internal sealed class Vring : IDisposable
     /// <summary>Starts the ring. Returns why not, or null.</summary>
     public string? Start(GuestMemory memory, ulong features, QueueCounters counters)
     {
-        var queue = DeviceQueue.TryCreate(memory, Layout!.Value, Size, features, Base, out string reason);
+        var queue = DeviceQueue.TryCreate(memory, Layout!.Value, Size, features, State(memory, features), out string reason);
         if (queue == null)
             return reason;
+        StartProblem = null;
         End = new QueueEnd(queue, features, _kick, _call, counters);
         return null;
+    }
+
+    /// <summary>
+    /// Where to begin. In order, all that we take is used before anything stops us: so what is not used was not taken,
+    /// whatever the front-end says. (Cloud Hypervisor, connecting again, gives the available index: every buffer that waits
+    /// would be skipped, for ever.)
+    /// </summary>
+    private uint State(GuestMemory memory, ulong features)
+    {
+        // A packed ring's indices are nowhere but in what the front-end says.
+        if (!inOrder || (features & Features.RingPacked) != 0)
+            return Base;
+        Span<byte> index = stackalloc byte[sizeof(ushort)];
+        return memory.TryReadUser(Layout!.Value.Used + UsedIndexOffset, index) ? BinaryPrimitives.ReadUInt16LittleEndian(index) : Base;
     }
 
     /// <summary>Stops the ring where it is, as if for a moment: it can be started again. Not while a join uses it.</summary>
@@ -87,16 +113,23 @@ internal sealed class Vring : IDisposable
     {
         Pause();
         _kicked = false;
+        StartProblem = null;
         _kick?.Dispose();
         _call?.Dispose();
         _kick = _call = null;
+    }
+
+    /// <summary>Stops the ring, and forgets all that was said of it but where faults are told. Not while a join uses it.</summary>
+    public void Reset()
+    {
+        Stop();
+        (Size, Layout, LogAddress, Base, Enabled) = (0, null, null, 0, false);
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         Stop();
-        _error?.Dispose();
-        _error = null;
+        SetError(null);
     }
 }

@@ -69,6 +69,9 @@ public static class Features
     /// <summary>WRITE_ZEROES (VIRTIO_BLK_F_WRITE_ZEROES).</summary>
     public const ulong BlockWriteZeroes = 1UL << 14;
 
+    /// <summary>Every write to the guest's memory is to be logged (vhost: VHOST_F_LOG_ALL); never shown to guests.</summary>
+    public const ulong VhostLogAll = 1UL << 26;
+
     /// <summary>Any layout of a legacy driver's descriptors (VIRTIO_F_ANY_LAYOUT).</summary>
     public const ulong AnyLayout = 1UL << 27;
 
@@ -89,6 +92,9 @@ public static class Features
 
     /// <summary>Buffers are used in the order they were made available (VIRTIO_F_IN_ORDER).</summary>
     public const ulong InOrder = 1UL << 35;
+
+    /// <summary>The driver can reset single queues (VIRTIO_F_RING_RESET).</summary>
+    public const ulong RingReset = 1UL << 40;
 
     /// <summary>The driver takes UDPv4 datagrams to be cut into datagrams (VIRTIO_NET_F_GUEST_USO4).</summary>
     public const ulong NetGuestUso4 = 1UL << 54;

@@ -28,7 +28,7 @@ public sealed unsafe class DriverMemory : DmaMemory
     public DriverMemory(FileDescriptor file, long size, ulong guestAddress)
     {
         File = file;
-        _mapped = MappedRegion.TryMap(File, 0, (ulong)size, out string why) ?? throw new InvalidOperationException(why);
+        _mapped = MappedRegion.TryMap(File, 0, (ulong)size, out _, out string why) ?? throw new InvalidOperationException(why);
         Layout = new RegionLayout(guestAddress, (ulong)size, (ulong)_mapped.Start, 0);
     }
 

@@ -60,24 +60,32 @@ public sealed unsafe class GuestMemory
         }
     }
 
+    /// <inheritdoc cref="TryAdd(RegionLayout, FileDescriptor, out RegionFault, out string)"/>
+    public GuestMemory? TryAdd(RegionLayout layout, FileDescriptor file, out string reason) => TryAdd(layout, file, out _, out reason);
+
     /// <summary>This table and one region more. This table stays as it was, held by its holders.</summary>
-    /// <returns>The new table, held once, or this one if it has the region already; or null and the reason, for a person.</returns>
-    public GuestMemory? TryAdd(RegionLayout layout, FileDescriptor file, out string reason)
+    /// <param name="layout">The region.</param>
+    /// <param name="file">The file behind it; not kept.</param>
+    /// <param name="fault">Why not.</param>
+    /// <param name="reason">Why not, for a person.</param>
+    /// <returns>The new table, held once, or this one if it has the region already; or null.</returns>
+    public GuestMemory? TryAdd(RegionLayout layout, FileDescriptor file, out RegionFault fault, out string reason)
     {
+        fault = RegionFault.None;
         if (IndexOf(layout) is >= 0 and var known && _regions[known].Layout == layout && _regions[known].Mapped.IsOf(file))
         {
             reason = "";
             return Hold();
         }
         if (!layout.IsValid)
-            return Refuse($"{Name(layout)} has no bytes or wraps round", out reason);
+            return Refuse(RegionFault.Wraps, $"{Name(layout)} has no bytes or wraps round", out fault, out reason);
         if (_regions.Length >= MaxRegions)
-            return Refuse($"{Name(layout)} is one more than the {MaxRegions} regions there may be", out reason);
+            return Refuse(RegionFault.TooMany, $"{Name(layout)} is one more than the {MaxRegions} regions there may be", out fault, out reason);
         foreach (ref readonly var other in _regions.AsSpan())
             if (layout.Overlaps(other.Layout))
-                return Refuse($"{Name(layout)} overlaps {Name(other.Layout)}", out reason);
-        if (MappedRegion.TryMap(file, layout.FileOffset, layout.Size, out string why) is not { } mapped)
-            return Refuse($"{Name(layout)}: {why}", out reason);
+                return Refuse(RegionFault.Overlaps, $"{Name(layout)} overlaps {Name(other.Layout)}", out fault, out reason);
+        if (MappedRegion.TryMap(file, layout.FileOffset, layout.Size, out fault, out string why) is not { } mapped)
+            return Refuse(fault, $"{Name(layout)}: {why}", out fault, out reason);
 
         reason = "";
         foreach (ref readonly var other in _regions.AsSpan())
@@ -135,6 +143,18 @@ public sealed unsafe class GuestMemory
         return Search(guestAddress, ref hint, out available);
     }
 
+    /// <summary>Reads bytes at one of the front-end's addresses, all inside one region.</summary>
+    /// <returns>False if they are not.</returns>
+    public bool TryReadUser(ulong userAddress, Span<byte> to)
+    {
+        byte* start = TranslateUser(userAddress, (ulong)to.Length);
+        if (start == null)
+            return false;
+        // SAFETY: the range was found to be inside a mapped region, which the caller holds with this table.
+        new ReadOnlySpan<byte>(start, to.Length).CopyTo(to);
+        return true;
+    }
+
     /// <summary>The host address of a range given by the front-end's addresses, all inside one region; null if it is not.</summary>
     internal byte* TranslateUser(ulong userAddress, ulong length)
     {
@@ -145,6 +165,30 @@ public sealed unsafe class GuestMemory
                 return length <= region.Layout.Size - offset ? region.Start + offset : null;
         }
         return null;
+    }
+
+    /// <summary>The guest's address of a byte that a translation has found.</summary>
+    /// <param name="host">Where it is mapped here.</param>
+    /// <param name="hint">The index of the region found last; updated.</param>
+    /// <param name="guestAddress">Its address.</param>
+    internal bool TryGuestAddress(byte* host, ref int hint, out ulong guestAddress)
+    {
+        var regions = _regions;
+        for (int i = -1; i < regions.Length; i++)
+        {
+            int at = i < 0 ? hint : i;
+            if ((uint)at >= (uint)regions.Length)
+                continue;
+            ref readonly var region = ref regions[at];
+            ulong offset = (ulong)(host - region.Start);
+            if (offset >= region.Layout.Size)
+                continue;
+            hint = at;
+            guestAddress = region.Layout.GuestAddress + offset;
+            return true;
+        }
+        guestAddress = 0;
+        return false;
     }
 
     private int IndexOf(RegionLayout layout) =>
@@ -175,9 +219,9 @@ public sealed unsafe class GuestMemory
 
     private static string Name(in RegionLayout layout) => $"the memory region at guest address 0x{layout.GuestAddress:x} ({layout.Size} bytes)";
 
-    private static GuestMemory? Refuse(string why, out string reason)
+    private static GuestMemory? Refuse(RegionFault kind, string why, out RegionFault fault, out string reason)
     {
-        reason = why;
+        (fault, reason) = (kind, why);
         return null;
     }
 

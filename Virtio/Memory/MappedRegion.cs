@@ -24,20 +24,20 @@ internal sealed unsafe class MappedRegion
     internal byte* Start { get; }
 
     /// <summary>Maps <paramref name="size"/> bytes from <paramref name="offset"/> of a memory file, for reading and writing.</summary>
-    /// <returns>The region, held once; or null and the reason, for a person.</returns>
-    internal static MappedRegion? TryMap(FileDescriptor file, ulong offset, ulong size, out string reason)
+    /// <returns>The region, held once; or null and the reason, for a program and for a person.</returns>
+    internal static MappedRegion? TryMap(FileDescriptor file, ulong offset, ulong size, out RegionFault fault, out string reason)
     {
         if (!FileIdentity.TryGet(file, out var identity, out var status) || (status.Mode & Libc.S_IFMT) != Libc.S_IFREG)
         {
-            reason = "its descriptor is not a memory file";
+            (fault, reason) = (RegionFault.NotAFile, "its descriptor is not a memory file");
             return null;
         }
         if (size == 0 || offset > status.Size || size > status.Size - offset)
         {
-            reason = $"its file has {status.Size} bytes, fewer than offset {offset} + size {size}";
+            (fault, reason) = (RegionFault.OutsideFile, $"its file has {status.Size} bytes, fewer than offset {offset} + size {size}");
             return null;
         }
-        return Map(file, identity, offset, size, Math.Max(status.BlockSize, (uint)Environment.SystemPageSize), out reason);
+        return Map(file, identity, offset, size, Math.Max(status.BlockSize, (uint)Environment.SystemPageSize), out fault, out reason);
     }
 
     /// <summary>Whether its file was cut short while it was mapped: zeros that nobody shares are in its place.</summary>
@@ -62,7 +62,7 @@ internal sealed unsafe class MappedRegion
         _ = Libc.munmap(_mapping, _mappingLength);
     }
 
-    private static MappedRegion? Map(FileDescriptor file, FileIdentity identity, ulong offset, ulong size, uint blockSize, out string reason)
+    private static MappedRegion? Map(FileDescriptor file, FileIdentity identity, ulong offset, ulong size, uint blockSize, out RegionFault fault, out string reason)
     {
         // Huge pages map only at multiples of their size, which the file gives as its block size; a front-end's
         // regions need not begin at one.
@@ -72,18 +72,18 @@ internal sealed unsafe class MappedRegion
         _ = Libc.fcntl(file.Number, Libc.F_ADD_SEALS, Libc.F_SEAL_SHRINK);
         if (!BusErrorGuard.IsAvailable && Libc.fcntl(file.Number, Libc.F_GET_SEALS, 0) is var seals && (seals < 0 || (seals & Libc.F_SEAL_SHRINK) == 0))
         {
-            reason = "its file can shrink: use a memfd sealed against that";
+            (fault, reason) = (RegionFault.CanShrink, "its file can shrink: use a memfd sealed against that");
             return null;
         }
         void* mapping = Libc.mmap(
             null, (nuint)length, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_SHARED | Libc.MAP_NORESERVE, file.Number, (long)(offset - lead));
         if ((nint)mapping == -1)
         {
-            reason = new NativeException("mmap", Libc.LastError).Message;
+            (fault, reason) = (RegionFault.NotMapped, new NativeException("mmap", Libc.LastError).Message);
             return null;
         }
         _ = Libc.madvise(mapping, (nuint)length, Libc.MADV_DONTDUMP);
-        reason = "";
+        (fault, reason) = (RegionFault.None, "");
         return new MappedRegion(mapping, (nuint)length, (byte*)mapping + lead, identity);
     }
 

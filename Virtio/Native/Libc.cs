@@ -100,6 +100,12 @@ internal static unsafe partial class Libc
     }
 
     [StructLayout(LayoutKind.Sequential)]
+    internal struct TimeSpec
+    {
+        internal long Seconds, Nanoseconds;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
     internal struct PeerCredentials
     {
         internal int Pid;
@@ -159,6 +165,10 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int fallocate(int fd, int mode, long offset, long length);
+
+    /// <summary>For calls that the C library has no function for. Its arguments are words.</summary>
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial nint syscall(nint number, nint first, nint second, nint third, nint fourth, nint fifth);
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int eventfd(uint initial, int flags);

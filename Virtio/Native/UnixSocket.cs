@@ -94,6 +94,13 @@ public static unsafe class UnixSocket
         return Libc.statx(AtCurrentDirectory, path, 0, Libc.STATX_BASIC_STATS, &status) == 0 && (status.Mode & Libc.S_IFMT) == Libc.S_IFSOCK;
     }
 
+    /// <summary>Whether a descriptor is a socket, of any kind.</summary>
+    public static bool IsSocket(FileDescriptor fd)
+    {
+        Libc.Statx status;
+        return Libc.statx(fd.Number, "", Libc.AT_EMPTY_PATH, Libc.STATX_BASIC_STATS, &status) == 0 && (status.Mode & Libc.S_IFMT) == Libc.S_IFSOCK;
+    }
+
     /// <summary>Removes a socket file; leaves anything else that has taken its place.</summary>
     public static void Remove(string path)
     {

@@ -4,17 +4,6 @@ using InterGuest.Virtio.Queues;
 
 namespace InterGuest.Virtio.VhostUser;
 
-/// <summary>Whether a request was done; if not, why, for a person.</summary>
-/// <param name="Refusal">Null if it was done.</param>
-public readonly record struct Verdict(string? Refusal)
-{
-    /// <summary>It was done.</summary>
-    public static Verdict Done => default;
-
-    /// <summary>It was not done.</summary>
-    public static Verdict Refused(string why) => new(why);
-}
-
 /// <summary>
 /// A device as a front-end sees it: a method for each message. Numbers are checked for their form only; a ring index can be
 /// any number. Descriptors are the method's own to keep or to close.
@@ -47,7 +36,10 @@ public interface IBackEnd
     Verdict SetVringNum(uint ring, uint size);
 
     /// <summary>A ring's areas, by the front-end's addresses.</summary>
-    Verdict SetVringAddress(uint ring, RingLayout layout);
+    /// <param name="ring">Which.</param>
+    /// <param name="layout">Its areas, aligned as the specification wants it.</param>
+    /// <param name="logAddress">Guest address of the used ring, if writes to it are to be logged (VHOST_VRING_F_LOG); else null.</param>
+    Verdict SetVringAddress(uint ring, RingLayout layout, ulong? logAddress);
 
     /// <summary>The index that a ring is to begin with.</summary>
     Verdict SetVringBase(uint ring, uint index);
@@ -68,6 +60,21 @@ public interface IBackEnd
 
     /// <summary>Enables or disables a ring.</summary>
     Verdict SetVringEnable(uint ring, bool enable);
+
+    /// <summary>Where to note the pages that are written, from now on.</summary>
+    /// <param name="log">Held once for the method to keep or release.</param>
+    Verdict SetLog(DirtyLog log);
+
+    /// <summary>All rings stop and are forgotten, as at a reset of the device; its memory and its session stay.</summary>
+    Verdict ResetDevice();
+
+    /// <summary>The MTU that the guest was told of.</summary>
+    /// <param name="mtu">Any number.</param>
+    Verdict SetMtu(ulong mtu);
+
+    /// <summary>The guest has arrived from elsewhere: tell the network of its address, in its place.</summary>
+    /// <param name="address">MAC address in the six low bytes, the first one lowest.</param>
+    Verdict SendRarp(ulong address);
 
     /// <summary>The socket to ask the front-end on.</summary>
     Verdict SetBackendRequests(FileDescriptor socket);

@@ -51,6 +51,9 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
     /// <summary>Why nothing more can be received; empty if it can.</summary>
     public string Violation { get; private set; } = "";
 
+    /// <summary>The kind of <see cref="Violation"/>.</summary>
+    public MessageFault Fault { get; private set; }
+
     /// <summary>How many whole messages have come.</summary>
     public long MessagesReceived { get; private set; }
 
@@ -79,8 +82,8 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
             var result = Receive(wanted - _received);
             if (result != ReceiveResult.Message)
                 return result;
-            if (_received == MessageLayout.HeaderBytes && HeaderViolation() is { } why)
-                return Violate(why);
+            if (_received == MessageLayout.HeaderBytes && HeaderFault() is not MessageFault.None and var fault)
+                return Violate(fault);
             if (IsWhole)
             {
                 MessagesReceived++;
@@ -120,12 +123,10 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
 
     private uint Word(int at) => BinaryPrimitives.ReadUInt32LittleEndian(_buffer.AsSpan(at));
 
-    private string? HeaderViolation()
-    {
-        if ((Flags & MessageLayout.VersionMask) != MessageLayout.Version)
-            return $"a message of protocol version {Flags & MessageLayout.VersionMask}, not 1";
-        return Word(8) > MessageLayout.MaxBodyBytes ? $"{Request} with a body of {Word(8)} bytes, more than {MessageLayout.MaxBodyBytes}" : null;
-    }
+    private MessageFault HeaderFault() =>
+        (Flags & MessageLayout.VersionMask) != MessageLayout.Version ? MessageFault.WrongVersion
+        : Word(8) > MessageLayout.MaxBodyBytes ? MessageFault.MessageTooLarge
+        : MessageFault.None;
 
     private ReceiveResult Receive(int count)
     {
@@ -150,7 +151,7 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
             return ReceiveResult.Closed;
         _received += (int)got;
         if ((flags & Libc.MSG_CTRUNC) != 0 || _fds.Count > MessageLayout.MaxFds)
-            return Violate($"a message with more than {MessageLayout.MaxFds} file descriptors");
+            return Violate(MessageFault.WrongDescriptorCount);
         return got == count ? ReceiveResult.Message : ReceiveResult.Incomplete;
     }
 
@@ -195,9 +196,15 @@ public sealed unsafe class MessageChannel(FileDescriptor socket) : IDisposable
         }
     }
 
-    private ReceiveResult Violate(string why)
+    private ReceiveResult Violate(MessageFault fault)
     {
-        Violation = why;
+        Fault = fault;
+        Violation = fault switch
+        {
+            MessageFault.WrongVersion => $"a message of protocol version {Flags & MessageLayout.VersionMask}, not 1",
+            MessageFault.MessageTooLarge => $"{Request} with a body of {Word(8)} bytes, more than {MessageLayout.MaxBodyBytes}",
+            _ => $"a message with more than {MessageLayout.MaxFds} file descriptors",
+        };
         return ReceiveResult.Violation;
     }
 

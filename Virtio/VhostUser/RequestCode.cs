@@ -21,7 +21,7 @@ public enum RequestCode : uint
     /// <summary>All memory regions, at most 8, a descriptor each.</summary>
     SetMemoryTable = 5,
 
-    /// <summary>Where to log writes: for live migration.</summary>
+    /// <summary>Where to log writes, for live migration: size and offset, and a descriptor. Reply: u64.</summary>
     SetLogBase = 6,
 
     /// <summary>Eventfd to signal on log writes.</summary>
@@ -60,8 +60,17 @@ public enum RequestCode : uint
     /// <summary>Enable or disable a ring.</summary>
     SetVringEnable = 18,
 
+    /// <summary>Announce a guest that has been migrated: its MAC address.</summary>
+    SendRarp = 19,
+
+    /// <summary>The MTU that the guest was told of: u64.</summary>
+    NetSetMtu = 20,
+
     /// <summary>The socket on which the back-end may ask the front-end.</summary>
     SetBackendRequestFd = 21,
+
+    /// <summary>Back to the state before any ring was set up.</summary>
+    ResetDevice = 34,
 
     /// <summary>How many memory regions there may be. Reply: u64.</summary>
     GetMaxMemorySlots = 36,
@@ -85,11 +94,23 @@ public static class ProtocolFeatures
     /// <summary>Several queues, and <see cref="RequestCode.GetQueueNum"/>.</summary>
     public const ulong Multiqueue = 1UL << 0;
 
+    /// <summary>The log of dirty pages is in shared memory: <see cref="RequestCode.SetLogBase"/> has a descriptor, and a reply.</summary>
+    public const ulong LogSharedMemory = 1UL << 1;
+
+    /// <summary><see cref="RequestCode.SendRarp"/>.</summary>
+    public const ulong Rarp = 1UL << 2;
+
     /// <summary>A request may ask for a reply that says whether it was done.</summary>
     public const ulong ReplyAck = 1UL << 3;
 
+    /// <summary><see cref="RequestCode.NetSetMtu"/>.</summary>
+    public const ulong NetMtu = 1UL << 4;
+
     /// <summary>The back-end may send requests on a socket of its own.</summary>
     public const ulong BackendRequests = 1UL << 5;
+
+    /// <summary><see cref="RequestCode.ResetDevice"/>.</summary>
+    public const ulong ResetDevice = 1UL << 13;
 
     /// <summary>Memory regions are added and removed one by one.</summary>
     public const ulong ConfigureMemorySlots = 1UL << 15;

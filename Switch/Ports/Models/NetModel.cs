@@ -12,6 +12,11 @@ internal sealed class NetModel(int queuePairs) : PortModel
     // pairs lets all of them start with what the port has; a ring beyond it is refused by its index.
     public override ulong QueueNum => (ulong)Math.Min(queuePairs * 2, PortSpec.MaxQueuePairs);
 
+    public override ulong ProtocolFeatures =>
+        base.ProtocolFeatures | Virtio.VhostUser.ProtocolFeatures.Rarp | Virtio.VhostUser.ProtocolFeatures.NetMtu;
+
+    public override bool InOrder => true;
+
     public override int Running(Func<int, bool> runs) =>
         Enumerable.Range(0, queuePairs).Count(i => runs(2 * i) && runs(2 * i + 1));
 

@@ -10,7 +10,7 @@ internal abstract class PortModel
     private const ulong Protocol =
         Virtio.VhostUser.ProtocolFeatures.Multiqueue | Virtio.VhostUser.ProtocolFeatures.ReplyAck
         | Virtio.VhostUser.ProtocolFeatures.BackendRequests | Virtio.VhostUser.ProtocolFeatures.ConfigureMemorySlots
-        | Virtio.VhostUser.ProtocolFeatures.Status;
+        | Virtio.VhostUser.ProtocolFeatures.ResetDevice | Virtio.VhostUser.ProtocolFeatures.Status;
 
     /// <summary>How many virtqueues the device has.</summary>
     public abstract int RingCount { get; }
@@ -20,6 +20,9 @@ internal abstract class PortModel
 
     /// <summary>Which protocol features are offered.</summary>
     public virtual ulong ProtocolFeatures => Protocol;
+
+    /// <summary>Whether all that is taken from a ring is used before anything can stop it, in order: then what is not used was not taken.</summary>
+    public virtual bool InOrder => false;
 
     /// <summary>Queues, or pairs of them, that run.</summary>
     /// <param name="runs">Whether a ring runs.</param>

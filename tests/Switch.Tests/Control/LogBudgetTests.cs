@@ -44,15 +44,4 @@ public class LogBudgetTests
         }
         return written;
     }
-
-    private sealed class FakeTime : TimeProvider
-    {
-        private long _ticks = 1;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => _ticks;
-
-        public void Pass(TimeSpan time) => _ticks += time.Ticks;
-    }
 }

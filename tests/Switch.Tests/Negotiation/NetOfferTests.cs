@@ -11,7 +11,8 @@ public class NetOfferTests
     private const ulong Takes = GuestCsum | GuestTso4 | GuestTso6, Sends = Csum | Tso4 | Tso6;
 
     private const ulong Ring = Features.NetMergeableBuffers | Features.AnyLayout | Features.RingIndirectDescriptors
-        | Features.RingEventIndex | Features.RingPacked | Features.VhostUserProtocolFeatures | Features.Version1;
+        | Features.RingEventIndex | Features.RingPacked | Features.VhostUserProtocolFeatures | Features.Version1
+        | Features.NetMtu | Features.InOrder;
 
     public static TheoryData<string, int, ulong?, ulong, ulong> Offers => new()
     {
@@ -39,7 +40,6 @@ public class NetOfferTests
     public void NothingIsOfferedThatTheSwitchCannotDo()
     {
         ulong offer = NetOffer.For(128, null, 0);
-        Assert.Equal(0ul, offer & Features.InOrder);
         Assert.Equal(0ul, offer & (Features.NetHostEcn | Features.NetHostUfo | Features.NetGuestEcn | Features.NetGuestUfo));
         Assert.Equal(0ul, offer & (1ul << 26 | 1ul << 33 | 1ul << 40)); // LOG_ALL, ACCESS_PLATFORM, RING_RESET
     }

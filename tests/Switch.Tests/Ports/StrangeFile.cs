@@ -10,9 +10,10 @@ internal static class StrangeFile
     private static extern FileDescriptor Make(int number);
 
     /// <summary>An ordinary file's descriptor.</summary>
-    public static FileDescriptor Open(string path)
+    public static FileDescriptor Open(string path, FileAccess access = FileAccess.ReadWrite)
     {
-        using var handle = File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var mode = access == FileAccess.Read ? FileMode.Open : FileMode.OpenOrCreate;
+        using var handle = File.OpenHandle(path, mode, access, FileShare.ReadWrite);
         var file = Make((int)handle.DangerousGetHandle());
         handle.SetHandleAsInvalid(); // the number is the other's now
         return file;

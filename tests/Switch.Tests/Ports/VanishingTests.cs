@@ -114,7 +114,7 @@ public class VanishingTests
             Refused(() => f.Set(RequestCode.SetVringCall, 77, guest.Receive().Call.Descriptor));
             Refused(() => f.SetMemoryTable((guest.Memory.Layout, file), (guest.Memory.Layout, guest.Memory.File)));
             Refused(() => f.ChangeMemory(RequestCode.AddMemoryRegion, guest.Memory.Layout, file));
-            Refused(() => f.Set(RequestCode.SetLogBase, 0, file)); // not offered
+            Refused(() => f.Do(RequestCode.SetLogBase, new byte[16], file)); // a log of no bytes
             f.Set(RequestCode.SetVringCall, 0, guest.Receive().Call.Descriptor);
             f.Set(RequestCode.SetVringCall, 0, guest.Receive().Call.Descriptor); // replaces, and closes, the first
             f.Set(RequestCode.SetVringKick, 0, guest.Receive().Kick.Descriptor);

@@ -20,6 +20,8 @@ internal sealed class RecordingBackEnd : IBackEnd, IDisposable
 
     internal ulong Features { get; private set; }
 
+    internal DirtyLog? Log { get; private set; }
+
     internal byte Status { get; private set; }
 
     internal FileDescriptor? BackendRequests { get; private set; }
@@ -29,6 +31,7 @@ internal sealed class RecordingBackEnd : IBackEnd, IDisposable
     public void Dispose()
     {
         Memory.Release();
+        Log?.Release();
         BackendRequests?.Dispose();
         foreach (var ring in Rings)
             ring.Stop();
@@ -56,8 +59,23 @@ internal sealed class RecordingBackEnd : IBackEnd, IDisposable
 
     public Verdict SetVringEnable(uint ring, bool enable) => Do($"SetVringEnable {ring} {enable}", () => Rings[ring].Enabled = enable);
 
-    public Verdict SetVringAddress(uint ring, RingLayout layout) =>
-        Do($"SetVringAddress {ring} {layout.Descriptors:x} {layout.Available:x} {layout.Used:x}", () => Rings[ring].Layout = layout);
+    public Verdict SetVringAddress(uint ring, RingLayout layout, ulong? logAddress) =>
+        Do($"SetVringAddress {ring} {layout.Descriptors:x} {layout.Available:x} {layout.Used:x}{(logAddress is { } log ? $" log {log:x}" : "")}", () => Rings[ring].Layout = layout);
+
+    public Verdict ResetDevice() => Do(nameof(ResetDevice), () => { });
+
+    public Verdict SetMtu(ulong mtu) => Do($"SetMtu {mtu}", () => { });
+
+    public Verdict SendRarp(ulong address) => Do($"SendRarp {address:x}", () => { });
+
+    public Verdict SetLog(DirtyLog log)
+    {
+        var verdict = Do("SetLog", () => { });
+        (verdict.Refusal == null ? Log : log)?.Release();
+        if (verdict.Refusal == null)
+            Log = log;
+        return verdict;
+    }
 
     public Verdict SetMemory(GuestMemory memory)
     {
@@ -111,7 +129,7 @@ internal sealed class RecordingBackEnd : IBackEnd, IDisposable
     {
         Calls.Add(call);
         if (Refusing.Contains(call.Split(' ')[0]))
-            return Verdict.Refused("the test wants it");
+            return Verdict.Refused(MessageFault.NotOffered, "the test wants it");
         action();
         return Verdict.Done;
     }

@@ -10,7 +10,7 @@ internal sealed class SessionUnderTest : IDisposable
     {
         var (ours, theirs) = UnixSocket.Pair();
         Peer = new RawPeer(theirs);
-        Session = new BackEndSession(new MessageChannel(ours), Device) { Refused = (request, why) => Refusals.Add((request, why)) };
+        Session = new BackEndSession(new MessageChannel(ours), Device) { Refused = (request, why) => Refusals.Add((request, why.Refusal!)) };
     }
 
     internal RecordingBackEnd Device { get; } = new();

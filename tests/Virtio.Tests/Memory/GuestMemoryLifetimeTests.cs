@@ -81,7 +81,7 @@ public sealed unsafe class GuestMemoryLifetimeTests : IDisposable
         Assert.Equal(0, _regions.Mapped);
     }
 
-    /// <summary>As QEMU before 10 does it; see <see cref="GuestMemory.TryAdd"/>.</summary>
+    /// <summary>As QEMU before 10 does it; see <c>TryAdd</c>.</summary>
     [Fact]
     public void AddingARegionAgainIsTheSameTableHeldOnceMore()
     {

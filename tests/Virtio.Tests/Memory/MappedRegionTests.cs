@@ -10,7 +10,7 @@ public unsafe class MappedRegionTests
     public void MappingAMemfdThatTakesSealsStopsItFromShrinking()
     {
         using var file = MemFd.Create("growing", 8192, seal: false);
-        var region = MappedRegion.TryMap(file, 0, 8192, out _);
+        var region = MappedRegion.TryMap(file, 0, 8192, out _, out _);
         Assert.NotNull(region);
         Assert.Equal(-1, Libc.ftruncate(file.Number, 0));
         region.Start[8191] = 1;
@@ -22,7 +22,7 @@ public unsafe class MappedRegionTests
     {
         string name = Fds.UniqueName("mapped");
         using var file = MemFd.Create(name, 4096);
-        var region = MappedRegion.TryMap(file, 0, 4096, out string reason)!;
+        var region = MappedRegion.TryMap(file, 0, 4096, out _, out string reason)!;
         Assert.Equal("", reason);
         region.Hold().Release();
         Assert.Equal(1, Fds.CountMapped(name));
@@ -36,7 +36,7 @@ public unsafe class MappedRegionTests
     {
         string name = Fds.UniqueName("secret");
         using var file = MemFd.Create(name, 4096);
-        var region = MappedRegion.TryMap(file, 0, 4096, out _)!;
+        var region = MappedRegion.TryMap(file, 0, 4096, out _, out _)!;
         string flags = File.ReadLines("/proc/self/smaps")
             .SkipWhile(l => !l.Contains(name, StringComparison.Ordinal))
             .First(l => l.StartsWith("VmFlags", StringComparison.Ordinal));

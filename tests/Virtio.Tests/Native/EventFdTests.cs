@@ -38,6 +38,63 @@ public class EventFdTests
         await Task.Run(bell.Drain).WaitAsync(Waiting.Patience);
     }
 
+    /// <summary>
+    /// O_NONBLOCK belongs to the open file, which the front-end shares: it can clear it at any time, and fill the count. A
+    /// plain write then waits, as the first half shows.
+    /// </summary>
+    [Fact]
+    public void FrontEndThatClearsNonBlockingCannotMakeUsWait()
+    {
+        Assert.True(KernelSignal.IsAvailable);
+        using var theirs = Fds.RawEventFd(0, Libc.EFD_CLOEXEC | Libc.EFD_NONBLOCK);
+        using var ours = EventFd.TryAdopt(theirs.Duplicate())!;
+        Fds.Write(theirs, ulong.MaxValue - 1);
+        Assert.Equal(0, Libc.fcntl(theirs.Number, Libc.F_SETFL, 0));
+
+        int writer = 0;
+        var blocked = new Thread(() =>
+        {
+            Volatile.Write(ref writer, Fds.ThreadId());
+            Fds.Write(theirs, 1);
+        });
+        blocked.Start();
+        Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref writer) != 0 && Fds.IsAsleep(writer), Waiting.Patience));
+
+        var ringing = new Thread(ours.Signal);
+        ringing.Start();
+        Assert.True(ringing.Join(Waiting.Patience), "ringing waits for a full count");
+        Assert.True(blocked.IsAlive, "the count was not full");
+        using var reader = EventFd.TryAdopt(theirs.Duplicate())!;
+        reader.Drain();
+        Assert.True(blocked.Join(Waiting.Patience));
+    }
+
+    [Fact]
+    public void EveryRingOfAForeignEventFdArrives()
+    {
+        const int threads = 4, rings = 5000;
+        using var theirs = Fds.RawEventFd(0, Libc.EFD_CLOEXEC);
+        using var ours = EventFd.TryAdopt(theirs.Duplicate())!;
+        Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, _ =>
+        {
+            for (int i = 0; i < rings; i++)
+                ours.Signal();
+        });
+        Assert.Equal(threads * rings, (int)ours.Drain());
+    }
+
+    [Fact]
+    public void RingWakesWhoWaits()
+    {
+        using var theirs = Fds.RawEventFd(0, Libc.EFD_CLOEXEC);
+        using var ours = EventFd.TryAdopt(theirs.Duplicate())!;
+        using var waiting = new Waiting(theirs);
+        var ringing = new Thread(ours.Signal);
+        ringing.Start();
+        waiting.ForReadable("a ring");
+        ringing.Join();
+    }
+
     public static TheoryData<string> OtherKinds => [.. Kinds.Keys];
 
     private static readonly Dictionary<string, Func<string, FileDescriptor>> Kinds = new()

@@ -42,6 +42,10 @@ public sealed class BackEndSessionTests : IDisposable
         { RequestCode.SetVringEnable, RawPeer.U32s(1, 1), "SetVringEnable 1 True" },
         { RequestCode.SetVringEnable, RawPeer.U32s(0, 0), "SetVringEnable 0 False" },
         { RequestCode.SetVringAddress, [.. RawPeer.U32s(1, 0), .. RawPeer.U64s(0xd0, 0x50, 0xa0, 0x10)], "SetVringAddress 1 d0 a0 50" },
+        { RequestCode.SetVringAddress, [.. RawPeer.U32s(1, 1), .. RawPeer.U64s(0xd0, 0x50, 0xa0, 0x10)], "SetVringAddress 1 d0 a0 50 log 10" },
+        { RequestCode.NetSetMtu, RawPeer.U64(9000), "SetMtu 9000" },
+        { RequestCode.SendRarp, RawPeer.U64(0x010203040506), "SendRarp 10203040506" },
+        { RequestCode.ResetDevice, [], "ResetDevice" },
     };
 
     [Theory, MemberData(nameof(Orders))]
@@ -85,9 +89,9 @@ public sealed class BackEndSessionTests : IDisposable
     }
 
     [Theory]
-    [InlineData(6u)] // SET_LOG_BASE
-    [InlineData(20u)] // NET_SET_MTU
+    [InlineData(22u)] // IOTLB_MSG
     [InlineData(24u)] // GET_CONFIG
+    [InlineData(31u)] // GET_INFLIGHT_FD
     [InlineData(0u)]
     [InlineData(4711u)]
     [InlineData(uint.MaxValue)]
@@ -126,6 +130,17 @@ public sealed class BackEndSessionTests : IDisposable
         Assert.Equal(RequestCode.GetVringBase, Assert.Single(_session.Refusals).Request);
     }
 
+    public static TheoryData<ulong, ulong, ulong> CrookedRings => new() { { 0xd8, 0xa0, 0x50 }, { 0xd0, 0xa1, 0x50 }, { 0xd0, 0xa0, 0x52 } };
+
+    /// <summary>VIRTIO 1.2, 2.7: 16, 2 and 4 bytes.</summary>
+    [Theory, MemberData(nameof(CrookedRings))]
+    public void RingAreasMustBeAligned(ulong descriptors, ulong available, ulong used)
+    {
+        _session.NegotiateAcks();
+        _session.AssertRefusedWithAck(RequestCode.SetVringAddress, [.. RawPeer.U32s(1, 0), .. RawPeer.U64s(descriptors, used, available, 0)]);
+        Assert.Empty(Device.Calls);
+    }
+
     [Theory]
     [InlineData(2u)]
     [InlineData(uint.MaxValue)]
@@ -152,7 +167,7 @@ public sealed class BackEndSessionTests : IDisposable
     public void MalformedMessageBreaksTheSession()
     {
         Assert.Equal(SessionState.Broken, _session.Handle(RequestCode.SetFeatures, new byte[7]));
-        Assert.Contains("SetFeatures with a body of 7 bytes", _session.Session.Problem, StringComparison.Ordinal);
+        Assert.Contains("SetFeatures with a body of 7 bytes", _session.Session.Problem.Refusal, StringComparison.Ordinal);
         Assert.Empty(Device.Calls);
     }
 
@@ -161,7 +176,7 @@ public sealed class BackEndSessionTests : IDisposable
     {
         _session.Peer.Send(RawPeer.U32s(1, 2, 0));
         Assert.Equal(SessionState.Broken, _session.Session.Process(10));
-        Assert.Contains("version", _session.Session.Problem, StringComparison.Ordinal);
+        Assert.Contains("version", _session.Session.Problem.Refusal, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -191,6 +206,6 @@ public sealed class BackEndSessionTests : IDisposable
         for (int i = 0; i < 1_000_000 && state == SessionState.Open; i++)
             state = _session.Handle(RequestCode.GetFeatures, []);
         Assert.Equal(SessionState.Broken, state);
-        Assert.Contains("does not read", _session.Session.Problem, StringComparison.Ordinal);
+        Assert.Contains("does not read", _session.Session.Problem.Refusal, StringComparison.Ordinal);
     }
 }
