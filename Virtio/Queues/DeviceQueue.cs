@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 
@@ -13,6 +14,7 @@ public abstract unsafe class DeviceQueue : IDisposable
     public const int MaxSize = 32768;
 
     private bool _disposed;
+    private int _hint = -1;
 
     private protected DeviceQueue(GuestMemory memory, int size, ulong features)
     {
@@ -113,6 +115,14 @@ public abstract unsafe class DeviceQueue : IDisposable
             Memory.Release();
         _disposed = true;
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Where a buffer lies, if all of it is in one region; else null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected byte* Map(ulong address, uint length)
+    {
+        byte* start = Memory.Translate(address, ref _hint, out ulong available);
+        return length <= available ? start : null;
     }
 
     /// <summary>Nothing in the ring can be believed from now on.</summary>
