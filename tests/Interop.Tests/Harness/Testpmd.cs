@@ -19,16 +19,17 @@ internal sealed partial class Testpmd : IAsyncDisposable
     /// <param name="second">Another's.</param>
     /// <param name="device">More of virtio-user's arguments, e.g. <c>mrg_rxbuf=0</c>.</param>
     /// <param name="queues">Queue pairs.</param>
-    public static async Task<Testpmd> StartAsync(string first, string second, string device, int queues)
+    /// <param name="secondDevice">The same as <paramref name="device"/> for the second; null: as the first.</param>
+    public static async Task<Testpmd> StartAsync(string first, string second, string device, int queues, string? secondDevice = null)
     {
-        string arguments = $",queues={queues}{(queues > 1 ? ",cq=1" : "")}{(device == "" ? "" : "," + device)}";
+        string Arguments(string more) => $",queues={queues}{(queues > 1 ? ",cq=1" : "")}{(more == "" ? "" : "," + more)}";
         var process = new Process
         {
             // Line by line: into a pipe it would print when some KiB are full.
             StartInfo = new ProcessStartInfo("stdbuf",
             [
                 "-oL", "dpdk-testpmd", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry", "--no-shconf", "-l", "0,1",
-                "--vdev", $"net_virtio_user0,path={first}{arguments}", "--vdev", $"net_virtio_user1,path={second}{arguments}",
+                "--vdev", $"net_virtio_user0,path={first}{Arguments(device)}", "--vdev", $"net_virtio_user1,path={second}{Arguments(secondDevice ?? device)}",
                 "--", "-i", "--forward-mode=io", "--nb-cores=1", $"--rxq={queues}", $"--txq={queues}", "--total-num-mbufs=16384",
             ])
             { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true },

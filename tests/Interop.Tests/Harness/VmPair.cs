@@ -8,6 +8,9 @@ public sealed record VmPairOptions
     /// <summary>More properties of virtio-net-pci, e.g. <c>mrg_rxbuf=off</c>.</summary>
     public string Device { get; init; } = "";
 
+    /// <summary>The same for bob alone.</summary>
+    public string BobsDevice { get; init; } = "";
+
     /// <summary>Queue pairs, and processors.</summary>
     public int Queues { get; init; } = 1;
 
@@ -68,8 +71,8 @@ public sealed class VmPair : IAsyncDisposable
         string json = await Switch.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--json");
         string[] arguments = [.. JsonDocument.Parse(json).RootElement.GetProperty("arguments").EnumerateArray().Select(a => a.GetString()!)];
         int device = Array.FindIndex(arguments, a => a.StartsWith("virtio-net-pci", StringComparison.Ordinal));
-        if (_options.Device != "")
-            arguments[device] += "," + _options.Device;
+        foreach (string more in new[] { _options.Device, vm == Bob ? _options.BobsDevice : "" })
+            arguments[device] += more == "" ? "" : "," + more;
         await vm.StartAsync(arguments, _options.Queues);
     }
 

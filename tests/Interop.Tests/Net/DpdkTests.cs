@@ -18,14 +18,20 @@ public sealed class DpdkTests(ITestOutputHelper output)
     [InlineData("queue_size=1024", 1)]
     [InlineData("", 4)]
     [InlineData("mrg_rxbuf=0", 4)]
-    public async Task Frames_circulate_and_none_is_lost(string device, int queues)
+    [InlineData("packed_vq=1", 1)]
+    [InlineData("packed_vq=1,mrg_rxbuf=0", 1)]
+    [InlineData("packed_vq=1,in_order=0", 1)]
+    [InlineData("packed_vq=1", 4)]
+    [InlineData("packed_vq=1", 1, "")]
+    [InlineData("", 1, "packed_vq=1,mrg_rxbuf=0")]
+    public async Task Frames_circulate_and_none_is_lost(string device, int queues, string? second_device = null)
     {
         await using var process = await SwitchProcess.StartNewAsync();
         string first = await process.CliAsync("port", "add", "a", "--queues", $"{queues}");
         string second = await process.CliAsync("port", "add", "b", "--queues", $"{queues}");
         await process.CliAsync("link", "add", "l", "a", "b");
 
-        await using (var testpmd = await Testpmd.StartAsync(first, second, device, queues))
+        await using (var testpmd = await Testpmd.StartAsync(first, second, device, queues, second_device))
         {
             // DPDK does not wait for its queues to be enabled; what is sent on one that is not yet is dropped, and rightly.
             foreach (string port in new[] { "a", "b" })
@@ -40,6 +46,7 @@ public sealed class DpdkTests(ITestOutputHelper output)
             // All that was sent was received, but for what was under way: at most what was set off.
             Assert.InRange(sent - received, 0, 32 * queues * 2);
             await AssertNothingWasLostAsync(process, queues);
+            Assert.Equal(device.Contains("packed", StringComparison.Ordinal), (await process.PortAsync("a")).AcceptedFeatures.Contains("VIRTIO_F_RING_PACKED"));
         }
         await process.PortBecomesAsync("a", PortState.Listening);
         await process.PortBecomesAsync("b", PortState.Listening);

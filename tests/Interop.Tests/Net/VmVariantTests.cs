@@ -21,6 +21,13 @@ public sealed class VmVariantTests
         CheckAsync(new VmPairOptions { Device = "disable-modern=on,disable-legacy=off,mrg_rxbuf=off" });
 
     [VmFact]
+    public Task A_packed_ring_on_one_end() => CheckPackedAsync(new VmPairOptions { BobsDevice = "packed=on" });
+
+    [VmFact]
+    public Task Packed_rings_without_event_index_and_indirect_descriptors() =>
+        CheckPackedAsync(new VmPairOptions { Device = "packed=on,event_idx=off,indirect_desc=off" });
+
+    [VmFact]
     public async Task Four_queue_pairs()
     {
         await using var pair = await VmPair.BootAsync(new VmPairOptions { Queues = 4 });
@@ -62,7 +69,11 @@ public sealed class VmVariantTests
         Assert.Contains("share=on", await process.CliAsync("port", "show", "alice"), StringComparison.Ordinal);
     }
 
-    private static async Task CheckAsync(VmPairOptions options)
+    private static Task CheckPackedAsync(VmPairOptions options) => CheckAsync(
+        options,
+        async process => Assert.Contains("VIRTIO_F_RING_PACKED", (await process.PortAsync("bob")).AcceptedFeatures));
+
+    private static async Task CheckAsync(VmPairOptions options, Func<SwitchProcess, Task>? more = null)
     {
         await using var pair = await VmPair.BootAsync(options);
         await Traffic.PingAllSizesAsync(pair, pair.Alice);
@@ -72,5 +83,6 @@ public sealed class VmVariantTests
         await Traffic.StreamAsync(pair, pair.Bob, 16);
         Assert.Empty((await pair.Switch.PortAsync("alice")).Counters.Faults);
         Assert.Empty((await pair.Switch.PortAsync("bob")).Counters.Faults);
+        await (more?.Invoke(pair.Switch) ?? Task.CompletedTask);
     }
 }
