@@ -18,6 +18,7 @@ internal static class Words
 
     public static (string Word, Style Style) Of(PortState state) => state switch
     {
+        PortState.Waiting => ("waiting", Attention),
         PortState.Listening => ("listening", Style.Plain),
         PortState.Connecting => ("connecting", Attention),
         PortState.Connected => ("connected", Attention),

@@ -41,7 +41,7 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
 
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> CreateLink(CreateLinkRequest request, ServerCallContext context) =>
-        board.InvokeAsync(() => board.CreateLink(request.Name, request.Ports, HoldOf(request)).ToProto());
+        board.InvokeAsync(() => board.CreateLink(request.Name, request.Ports, HoldOf(request.Hold, "hold"), failAfter: HoldOf(request.FailAfter, "fail_after")).ToProto());
 
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> GetLink(GetLinkRequest request, ServerCallContext context) =>
@@ -110,15 +110,15 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
         }
     }
 
-    private static TimeSpan? HoldOf(CreateLinkRequest request)
+    private static TimeSpan? HoldOf(Duration? time, string field)
     {
         try
         {
-            return request.Hold?.ToTimeSpan();
+            return time?.ToTimeSpan();
         }
         catch (Exception e) when (e is InvalidOperationException or OverflowException)
         {
-            throw new SwitchException(SwitchError.Invalid, $"hold: {request.Hold.Seconds} s and {request.Hold.Nanos} ns are not a duration");
+            throw new SwitchException(SwitchError.Invalid, $"{field}: {time!.Seconds} s and {time.Nanos} ns are not a duration");
         }
     }
 

@@ -1,6 +1,7 @@
 using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Negotiation;
 using InterGuest.Switch.Ports;
+using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
 
 namespace InterGuest.Switch.Control;
@@ -26,6 +27,9 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
 
     /// <summary>The longest time that may be asked for.</summary>
     public static readonly TimeSpan MaxHold = TimeSpan.FromSeconds(60);
+
+    /// <summary>The longest time that requests can be let wait for a disk's server before they fail.</summary>
+    public static readonly TimeSpan MaxFailAfter = TimeSpan.FromHours(24);
 
     /// <summary>Its name.</summary>
     public string Name { get; } = name;
@@ -54,6 +58,15 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
     /// <summary>The thread that has all rings of both ports.</summary>
     public EventLoop Loop { get; } = loop;
 
+    /// <summary>Of a disk: who uses it and who serves it; null: this is no disk's link.</summary>
+    public (Port Client, Port Server)? Disk =>
+        Ports[0].Spec.Type == PortType.Block ? (Ports[0], Ports[1])
+        : Ports[1].Spec.Type == PortType.Block ? (Ports[1], Ports[0])
+        : null;
+
+    /// <summary>How long requests wait for a disk's server before they fail; null: for ever.</summary>
+    public TimeSpan? FailAfter { get; init; }
+
     /// <summary>The port at the other end.</summary>
     public Port Peer(Port port) => port == Ports[0] ? Ports[1] : Ports[0];
 
@@ -67,6 +80,7 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
         string[] idle = [.. Ports.Where(p => p.RunningPairs == 0).Select(p => $"port {p.Name} is {SnakeCase.Of(p.State)}")];
         var (state, reason) = !AdminUp ? (LinkState.Down, "set down by its owner")
             : idle.Length > 0 ? (LinkState.Waiting, string.Join(", ", idle))
+            : Disk is var (_, server) && ServerProblem(server) is { } problem ? (LinkState.Waiting, problem)
             : (LinkState.Up, "");
         bool changed = state != State;
         if (changed)
@@ -74,6 +88,11 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
         (State, Reason) = (state, reason);
         return changed;
     }
+
+    private static string? ServerProblem(Port server) =>
+        server.Model is not BlockServerModel { Session: var session } || session.IsReady ? null
+        : session.Refusal != "" ? $"port {server.Name}'s server announces {session.Refusal}"
+        : $"port {server.Name}'s server has announced no disk yet";
 
     /// <summary>What one end may send and the other refused, with the remedy.</summary>
     public IEnumerable<string> Warnings()

@@ -1,6 +1,8 @@
 using Google.Protobuf.WellKnownTypes;
 using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Ports;
+using InterGuest.Switch.Ports.Models;
+using InterGuest.Virtio.Devices;
 using V1 = InterGuest.Protos.V1;
 
 namespace InterGuest.Switch.Control;
@@ -41,6 +43,7 @@ internal static class ProtoMapping
         Mtu = (uint)port.Mtu,
         Counters = CountersOf(port),
         Queues = { port.Counters.Rings.Select(CountersOf) },
+        Disk = DiskOf(port),
     };
 
     public static V1.Link ToProto(this Link link)
@@ -58,6 +61,7 @@ internal static class ProtoMapping
             },
             Reason = link.Reason,
             Hold = link.Hold.ToDuration(),
+            FailAfter = link.FailAfter?.ToDuration(),
             Warnings = { link.Warnings() },
             StateSince = link.StateSince.ToTimestamp(),
         };
@@ -110,6 +114,7 @@ internal static class ProtoMapping
 
     private static V1.PortState ToProto(this PortState state) => state switch
     {
+        PortState.Waiting => V1.PortState.Waiting,
         PortState.Listening => V1.PortState.Listening,
         PortState.Connecting => V1.PortState.Connecting,
         PortState.Connected => V1.PortState.Connected,
@@ -122,7 +127,39 @@ internal static class ProtoMapping
     private static V1.FrontEnd? ToProto((int Pid, uint Uid)? frontEnd) =>
         frontEnd is var (pid, uid) ? new V1.FrontEnd { Pid = pid, Uid = uid } : null;
 
-    private static V1.PortCounters CountersOf(Port port) => new()
+    private static V1.Disk? DiskOf(Port port)
+    {
+        var disk = port.Model switch
+        {
+            BlockModel client => client.Disk,
+            BlockServerModel { Session: { IsReady: true } session } => session.Disk,
+            _ => null,
+        };
+        return disk == null ? null : new V1.Disk
+        {
+            CapacityBytes = disk.Capacity * BlockRequest.SectorBytes,
+            BlockSize = disk.BlockSize,
+            Id = disk.Id,
+            ReadOnly = disk.Flags.HasFlag(BlockAnnouncementFlags.ReadOnly),
+            Cached = disk.Flags.HasFlag(BlockAnnouncementFlags.Cached),
+        };
+    }
+
+    private static V1.PortCounters CountersOf(Port port)
+    {
+        var counters = RingCountersOf(port);
+        if (port.Model.BlockCounters is not { } disk)
+            return counters;
+        // Requests, where a network device has frames: what the client writes is from its guest, what it reads is to it.
+        bool isClient = port.Model is BlockModel;
+        (counters.TxFrames, counters.TxBytes) = isClient ? ((ulong)disk.Writes, (ulong)disk.WrittenBytes) : ((ulong)disk.Reads, (ulong)disk.ReadBytes);
+        (counters.RxFrames, counters.RxBytes) = isClient ? ((ulong)disk.Reads, (ulong)disk.ReadBytes) : ((ulong)disk.Writes, (ulong)disk.WrittenBytes);
+        counters.Faults.Add(disk.Faults.Select(f => Count(f.Fault, f.Count)));
+        counters.FailedRequests = (ulong)disk.Errors;
+        return counters;
+    }
+
+    private static V1.PortCounters RingCountersOf(Port port) => new()
     {
         TxFrames = (ulong)port.Counters.SentFrames,
         TxBytes = (ulong)port.Counters.SentBytes,

@@ -1,5 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
+using InterGuest.Switch.Ports;
+using InterGuest.Switch.Ports.Models;
+using InterGuest.Virtio.Devices;
 
 namespace InterGuest.Switch.Control;
 
@@ -26,9 +29,9 @@ public sealed class StateStore(string directory)
         if (Read() is not { } state)
             return;
         foreach (var port in state.Ports)
-            Make(() => board.CreatePort(port.Name, port.Mode, port.SocketPath, port.QueuePairs, Offer(port), port.Type), () => _portsKept.Add(port), problem);
+            Make(() => board.CreatePort(port.Name, port.Mode, port.SocketPath, port.QueuePairs, Offer(port), port.Type, Disk(port)), () => _portsKept.Add(port), problem);
         foreach (var link in state.Links)
-            Make(() => board.CreateLink(link.Name, link.Ports, Hold(link), link.AdminUp), () => _linksKept.Add(link), problem);
+            Make(() => board.CreateLink(link.Name, link.Ports, Hold(link), link.AdminUp, FailAfter(link)), () => _linksKept.Add(link), problem);
     }
 
     /// <summary>Stores what there is, if it is not what was stored last. On the control thread.</summary>
@@ -36,8 +39,8 @@ public sealed class StateStore(string directory)
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public void Save(Switchboard board)
     {
-        var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x"), p.Spec.Type));
-        var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds));
+        var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x"), p.Spec.Type, Text(p)));
+        var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds, l.FailAfter?.TotalMilliseconds));
         var state = new StoredState(
             StoredState.CurrentVersion,
             [.. ports.Concat(_portsKept).DistinctBy(p => p.Name)],
@@ -91,10 +94,10 @@ public sealed class StateStore(string directory)
         if (state is not { Ports: not null, Links: not null })
             throw Damaged(": it has no ports or no links.");
         foreach (var port in state.Ports)
-            if (port is not { Name: not null, SocketPath: not null, Offered: not null } || !ulong.TryParse(port.Offered, NumberStyles.HexNumber, null, out _))
+            if (port is not { Name: not null, SocketPath: not null, Offered: not null } || !ulong.TryParse(port.Offered, NumberStyles.HexNumber, null, out _) || !IsWhole(port))
                 throw Damaged($": port '{port?.Name}' is not whole.");
         foreach (var link in state.Links)
-            if (link is not { Name: not null, Ports: not null } || link.Ports.Contains(null!) || !(link.HoldMilliseconds >= 0 && link.HoldMilliseconds <= Link.MaxHold.TotalMilliseconds))
+            if (link is not { Name: not null, Ports: not null } || link.Ports.Contains(null!) || link.FailAfterMilliseconds is <= 0 or > 86_400_000 or double.NaN || !(link.HoldMilliseconds >= 0 && link.HoldMilliseconds <= Link.MaxHold.TotalMilliseconds))
                 throw Damaged($": link '{link?.Name}' is not whole.");
         return state;
     }
@@ -102,7 +105,42 @@ public sealed class StateStore(string directory)
     private SwitchException Damaged(string where) =>
         new(SwitchError.Precondition, $"{FilePath} is damaged {where} Mend it, or move it away to begin without ports".Replace(" :", ":", StringComparison.Ordinal));
 
+    /// <summary>The disk of a block port, as the message that announced it.</summary>
+    private static string? Text(Port port)
+    {
+        if (port.Model is not BlockModel { Disk: { } disk })
+            return null;
+        byte[] bytes = new byte[BlockAnnouncement.Bytes];
+        disk.Write(bytes, epoch: 0);
+        return Convert.ToHexString(bytes);
+    }
+
+    private static BlockAnnouncement? Disk(StoredPort port)
+    {
+        if (port.Disk == null)
+            return null;
+        byte[] bytes = Convert.FromHexString(port.Disk);
+        return bytes.Length >= BlockMessage.Bytes && BlockAnnouncement.TryParse(BlockMessage.Parse(bytes), bytes) is { Problem: null } disk
+            ? disk
+            : throw new FormatException();
+    }
+
+    private static bool IsWhole(StoredPort port)
+    {
+        try
+        {
+            Disk(port);
+            return true;
+        }
+        catch (FormatException)
+        {
+            return false;
+        }
+    }
+
     private static ulong Offer(StoredPort port) => ulong.Parse(port.Offered, NumberStyles.HexNumber);
+
+    private static TimeSpan? FailAfter(StoredLink link) => link.FailAfterMilliseconds is { } time ? TimeSpan.FromMilliseconds(time) : null;
 
     private static TimeSpan Hold(StoredLink link) => TimeSpan.FromMilliseconds(link.HoldMilliseconds);
 

@@ -15,10 +15,11 @@ internal sealed record StoredState(int Version, IReadOnlyList<StoredPort> Ports,
 /// <param name="QueuePairs">Pairs of virtqueues.</param>
 /// <param name="Offered">Features offered, as a hexadecimal mask: a guest that runs through our restart insists on them.</param>
 /// <param name="Type">Of the device.</param>
+/// <param name="Disk">Of a block port: the disk that its guest sees, as its announcement in hexadecimal digits.</param>
 internal sealed record StoredPort(
-    string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered, PortType Type = PortType.Net);
+    string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered, PortType Type = PortType.Net, string? Disk = null);
 
-internal sealed record StoredLink(string Name, IReadOnlyList<string> Ports, bool AdminUp, double HoldMilliseconds);
+internal sealed record StoredLink(string Name, IReadOnlyList<string> Ports, bool AdminUp, double HoldMilliseconds, double? FailAfterMilliseconds = null);
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(StoredState))]

@@ -1,5 +1,7 @@
 using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Ports;
+using InterGuest.Switch.Ports.Models;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Native;
 
 namespace InterGuest.Switch.Control;
@@ -10,6 +12,9 @@ namespace InterGuest.Switch.Control;
 /// </summary>
 public sealed class Switchboard : IPortHost, IDisposable
 {
+    /// <summary>How often is looked for requests that have waited too long.</summary>
+    private static readonly TimeSpan ExpiryEvery = TimeSpan.FromMilliseconds(250);
+
     private readonly SortedDictionary<string, Port> _ports = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, Link> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<Port, (PortState State, string Fault)> _told = [];
@@ -18,6 +23,7 @@ public sealed class Switchboard : IPortHost, IDisposable
     private readonly Reactor _reactor;
     private readonly EventLoop[] _loops;
     private readonly Wiring _wiring;
+    private IDisposable? _expiring;
     private bool _closing;
 
     /// <summary>Makes a switch without ports, and starts its threads.</summary>
@@ -67,9 +73,11 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <param name="queuePairs">Pairs of virtqueues; of a block device, queues.</param>
     /// <param name="offeredBefore">What the port offered in an earlier life.</param>
     /// <param name="type">Of the device.</param>
+    /// <param name="disk">Of a block port: the disk that its guest saw in an earlier life.</param>
     /// <exception cref="SwitchException">It cannot be made.</exception>
     public Port CreatePort(
-        string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0, PortType type = PortType.Net)
+        string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0, PortType type = PortType.Net,
+        BlockAnnouncement? disk = null)
     {
         Names.Check("name", name);
         if (queuePairs is < 1 or > PortSpec.MaxQueuePairs)
@@ -79,10 +87,12 @@ public sealed class Switchboard : IPortHost, IDisposable
         if (_ports.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"port {name} exists already. Choose another name, or remove it first: interguest port remove {name}");
         string path = SocketPath(name, socketPath);
-        var port = new Port(name, new PortSpec(mode, path, queuePairs, type), offeredBefore, this, _reactor, _time);
+        var port = new Port(name, new PortSpec(mode, path, queuePairs, type), offeredBefore, disk, this, _reactor, _time);
         _ports.Add(name, port);
         _wiring.Add(port);
         _told.Add(port, (port.State, ""));
+        if (port.Model is BlockServerModel server)
+            server.Session.Announced = () => _reactor.Post(() => OnAnnounced(port));
         Tell(EventKind.Created, $"port {name} is {SnakeCase.Of(port.State)} at {path}", port, null);
         Reconfigured?.Invoke();
         return port;
@@ -110,7 +120,7 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     /// <summary>Joins two ports.</summary>
     /// <exception cref="SwitchException">They cannot be joined.</exception>
-    public Link CreateLink(string name, IReadOnlyList<string> ports, TimeSpan? hold, bool adminUp = true)
+    public Link CreateLink(string name, IReadOnlyList<string> ports, TimeSpan? hold, bool adminUp = true, TimeSpan? failAfter = null)
     {
         Names.Check("name", name);
         if (ports.Count != 2 || ports[0] == ports[1])
@@ -121,9 +131,15 @@ public sealed class Switchboard : IPortHost, IDisposable
             throw new SwitchException(SwitchError.AlreadyExists, $"link {name} exists already. Choose another name, or remove it first: interguest link remove {name}");
         Port first = Unlinked(ports[0]), second = Unlinked(ports[1]);
         CheckTypes(first, second);
-        var link = new Link(name, first, second, hold ?? Link.DefaultHold, adminUp, _wiring.LoopFor(first, second), _time);
+        if (failAfter is { } after && (first.Spec.Type is not (PortType.Block or PortType.BlockServer) || after <= TimeSpan.Zero || after > Link.MaxFailAfter))
+            throw new SwitchException(
+                SwitchError.Invalid, $"fail_after: {after} is not more than 0 and at most {Link.MaxFailAfter.TotalHours} hours, of a link of a block port");
+        var link = new Link(name, first, second, hold ?? Link.DefaultHold, adminUp, _wiring.LoopFor(first, second), _time) { FailAfter = failAfter };
+        CheckDisk(link);
         _links.Add(name, link);
         _wiring.Connect(link);
+        ShowDisk(link);
+        WatchExpiry();
         link.Update();
         Tell(EventKind.Created, $"link {name} joins {first.Name} and {second.Name}: {Describe(link)}", null, link);
         Reconfigured?.Invoke();
@@ -160,6 +176,26 @@ public sealed class Switchboard : IPortHost, IDisposable
         return link;
     }
 
+    /// <summary>Fails requests that have waited for longer than their link lets them. Comes again and again while there are such links.</summary>
+    private void ExpireRequests()
+    {
+        _expiring = null;
+        foreach (var link in _links.Values)
+            if (link is { FailAfter: { } after, Disk: var (client, _) } && client.Model is BlockModel model)
+                _wiring.InLoop(client, () =>
+                {
+                    foreach (var queue in model.Client.Queues)
+                        queue.Join?.Expire(after);
+                });
+        WatchExpiry();
+    }
+
+    private void WatchExpiry()
+    {
+        if (_expiring == null && !_closing && _links.Values.Any(l => l.FailAfter != null))
+            _expiring = _reactor.After(ExpiryEvery, ExpireRequests);
+    }
+
     /// <summary>The links a port is in, by name.</summary>
     public IReadOnlyList<Link> LinksOf(Port port) => _wiring.LinksOf(port);
 
@@ -185,6 +221,13 @@ public sealed class Switchboard : IPortHost, IDisposable
     void IPortHost.Pause(Port port) => _wiring.Pause(port);
 
     void IPortHost.Resume(Port port) => _wiring.Resume(port);
+
+    void IPortHost.Abandon(Port client)
+    {
+        foreach (var link in LinksOf(client))
+            if (link.Peer(client).Model is BlockServerModel server)
+                _wiring.InLoop(client, server.Session.Restart);
+    }
 
     void IPortHost.InLoop(Port port, Action action) => _wiring.InLoop(port, action);
 
@@ -237,6 +280,44 @@ public sealed class Switchboard : IPortHost, IDisposable
             throw new SwitchException(
                 SwitchError.Precondition,
                 $"ports: {first.Name} is of type {a.Word()} and {second.Name} of type {b.Word()}; a link joins {a.Word()} with {a.Peer().Word()}");
+    }
+
+    /// <summary>A guest that uses a disk must not find another one in its place.</summary>
+    private static void CheckDisk(Link link)
+    {
+        if (link.Disk is var (client, server) && client.Model is BlockModel { Client.IsInUse: true, Disk: { } before }
+            && server.Model is BlockServerModel { Session: { IsReady: true, Disk: { } disk } } && disk.ProblemAfter(before) is { } problem)
+            throw new SwitchException(
+                SwitchError.Precondition, $"ports: {server.Name} serves {problem}, while {client.Name}'s guest uses it. End that guest first, or serve the disk that it knows");
+    }
+
+    /// <summary>The guests of a server's links hear what it serves.</summary>
+    private void OnAnnounced(Port server)
+    {
+        if (_closing || !_told.ContainsKey(server))
+            return;
+        var session = ((BlockServerModel)server.Model).Session;
+        if (session.Refusal != "")
+            Tell(EventKind.Changed, $"port {server.Name}: its server announces {session.Refusal}. Refused", server, null);
+        foreach (var link in LinksOf(server))
+        {
+            ShowDisk(link);
+            UpdateLink(link);
+        }
+    }
+
+    private void ShowDisk(Link link)
+    {
+        if (link.Disk is not var (client, server) || server.Model is not BlockServerModel { Session: { IsReady: true, Disk: { } disk } }
+            || client.Model is not BlockModel model || disk == model.Disk
+            || (model.Client.IsInUse && model.Disk is { } before && disk.ProblemAfter(before) != null))
+            return;
+        bool isResized = model.Disk is { } known && known.Capacity != disk.Capacity;
+        model.Disk = disk;
+        client.OnDeviceChanged(isResized);
+        if (isResized)
+            Tell(EventKind.Changed, $"port {client.Name}: its disk has {disk.Capacity * BlockRequest.SectorBytes} bytes now", client, null);
+        Reconfigured?.Invoke();
     }
 
     private string SocketPath(string name, string socketPath)

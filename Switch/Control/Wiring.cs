@@ -79,7 +79,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
         {
             using var sink = new FrameSink(target);
             if (sink.Put(default, new FrameSource(frame, default, 0)) == PutResult.Delivered)
-                target.Counters.Traffic.Delivered(1, frame.Length);
+                target.Counters.Traffic.Delivered(frame.Length);
             target.Publish();
         });
     }
@@ -114,30 +114,9 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     {
         if (seat.Joins.Count > 0)
             return;
-        if (port.Spec.Type == PortType.Net)
-            seat.Joins.AddRange(Plan(port, seat.Links.FirstOrDefault()));
+        seat.Joins.AddRange(JoinPlan.Of(port, seat.Links.FirstOrDefault(), seat.Loop));
         if (seat.Joins.Count > 0)
             seat.Loop.Invoke(() => seat.Joins.ForEach(seat.Loop.Add));
-    }
-
-    /// <summary>One join for each ring that the port sends on.</summary>
-    private static IEnumerable<Join> Plan(Port port, Link? link)
-    {
-        var targets = link?.Peer(port).ReceiveEnds ?? [];
-        var counters = link?.CountersFrom(port);
-        int pair = 0;
-        foreach (var (end, enabled) in port.TransmitEnds)
-        {
-            DropReason? drop = !enabled ? DropReason.QueueDisabled
-                : link == null ? DropReason.NoLink
-                : !link.AdminUp ? DropReason.LinkDown
-                : targets.Count == 0 ? DropReason.PeerNotRunning
-                : null;
-            // With fewer receive queues than transmit queues, several share one.
-            yield return drop is { } reason
-                ? new NetJoin(end, reason, counters)
-                : new NetJoin(end, targets[pair++ % targets.Count], link!.Hold, counters!);
-        }
     }
 
     private sealed class Seat(EventLoop loop)

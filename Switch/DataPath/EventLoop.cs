@@ -177,7 +177,8 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         }
     }
 
-    private void Activate(Join join)
+    /// <summary>Gives a join a turn. On this thread.</summary>
+    public void Activate(Join join)
     {
         if (join.Active)
             return;

@@ -32,9 +32,14 @@ public sealed class NetJoin : Join
     /// <summary>Frames between two publications: enough to spread their cost, few enough that nobody waits long.</summary>
     private const int Burst = 32;
 
+    /// <summary>An Ethernet header (14).</summary>
+    private const ulong MinFrame = 14;
+
+    /// <summary>The largest IP packet behind an Ethernet header with two VLAN tags.</summary>
+    private const ulong MaxFrame = 65535 + 14 + 8;
+
     private readonly Chain _frame = new();
     private readonly FrameSink? _sink;
-    private readonly FramePump? _pump;
     private readonly DropReason _dropReason;
     private readonly TrafficCounters? _link;
     private readonly ulong _allowed;
@@ -55,7 +60,6 @@ public sealed class NetJoin : Join
         Ends = [source, target];
         _sink = new FrameSink(target);
         _allowed = FeaturePairs.MayReceive(source.Features) & target.Features;
-        _pump = new FramePump(source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, target.Mergeable, _allowed);
     }
 
     /// <summary>Drops what a queue sends.</summary>
@@ -129,12 +133,8 @@ public sealed class NetJoin : Join
     {
         var result = TransferResult.More;
         int before = _spent;
-        while (frames > 0 && result == TransferResult.More && _spent < budget)
-        {
-            frames -= Pump(frames);
-            if (frames-- > 0)
-                result = TransferOne();
-        }
+        while (frames-- > 0 && result == TransferResult.More && _spent < budget)
+            result = TransferOne();
         if (_spent > before)
             Source.Counters.Taken();
         // The receiver first: a sender must not learn that a frame is through before the receiver can have it.
@@ -169,17 +169,6 @@ public sealed class NetJoin : Join
     {
         if (Target is { } target && !target.Joins.Exists(static j => j.WakeAt != 0))
             target.Queue.DisableKicks();
-    }
-
-    /// <summary>Moves the plain frames that come next, by the short way.</summary>
-    private int Pump(int frames)
-    {
-        if (_pump == null)
-            return 0;
-        int moved = _pump.Move(frames, out long bytes);
-        if (moved > 0)
-            Delivered(moved, bytes, WorkCost.OfPlain(moved, bytes));
-        return moved;
     }
 
     private TransferResult TransferOne()
@@ -222,9 +211,9 @@ public sealed class NetJoin : Join
     {
         header = default;
         Span<byte> bytes = stackalloc byte[NetHeader.Bytes];
-        if (frame.Read(bytes[..Source.HeaderBytes]) < Source.HeaderBytes || frame.Remaining < NetHeader.MinFrame)
+        if (frame.Read(bytes[..Source.HeaderBytes]) < Source.HeaderBytes || frame.Remaining < MinFrame)
             return DropReason.TooShort;
-        if (frame.Remaining > NetHeader.MaxFrame)
+        if (frame.Remaining > MaxFrame)
             return DropReason.TooLong;
         header = NetHeader.Parse(bytes);
         if (!header.TrySanitize(frame.Remaining))
@@ -237,37 +226,29 @@ public sealed class NetJoin : Join
 
     private TransferResult Deliver(long bytes)
     {
-        Delivered(1, bytes, Finish(bytes));
-        return TransferResult.More;
-    }
-
-    private void Delivered(int frames, long bytes, int work)
-    {
-        Source.Counters.Traffic.Delivered(frames, bytes);
-        Target!.Counters.Traffic.Delivered(frames, bytes);
-        _link?.Delivered(frames, bytes);
-        _spent += work;
-        _progressed = true;
+        Finish(bytes);
+        Source.Counters.Traffic.Delivered(bytes);
+        Target!.Counters.Traffic.Delivered(bytes);
+        _link?.Delivered(bytes);
         _dropping = false;
+        return TransferResult.More;
     }
 
     private TransferResult Drop(DropReason reason)
     {
-        _spent += Finish(0);
-        _progressed = true;
+        Finish(0);
         Source.Counters.Traffic.Dropped(reason);
         _link?.Dropped(reason);
         return TransferResult.More;
     }
 
-    /// <summary>Gives the frame back to its sender. Returns what it cost.</summary>
-    private int Finish(long bytes)
+    private void Finish(long bytes)
     {
         Source.Queue.AddUsed(_frame.Ticket, 0);
         CountOddities(_frame, Source.Counters);
-        int work = WorkCost.Of(_frame, bytes);
+        _spent += WorkCost.Of(_frame, bytes);
         if (_sink != null)
-            (work, _sink.Work) = (work + _sink.Work, 0);
-        return work;
+            (_spent, _sink.Work) = (_spent + _sink.Work, 0);
+        _progressed = true;
     }
 }

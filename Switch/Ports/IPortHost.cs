@@ -24,6 +24,9 @@ public interface IPortHost
     /// <summary>The port is not as it was: its state or its features.</summary>
     void Changed(Port port);
 
+    /// <summary>Requests of this client were given up: the server must not do them any more.</summary>
+    void Abandon(Port client);
+
     /// <summary>The port has offered more than before, which is to be remembered.</summary>
     void OfferGrew(Port port);
 }

@@ -15,6 +15,9 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     private const int MacBytes = 6;
 
+    /// <summary>Called, on the control thread, when a ring that was waited for is quiet.</summary>
+    public Action? Resume { get; set; }
+
     private FileDescriptor? _backendRequests;
     private byte _status;
 
@@ -68,7 +71,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
         uint stoppedAt = 0;
         var verdict = OnRing(ring, v => port.Reconfigure(v, () =>
         {
-            v.Stop();
+            port.Stop(v);
             stoppedAt = v.Base;
         }));
         index = stoppedAt;
@@ -127,6 +130,27 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
         BinaryPrimitives.WriteUInt64LittleEndian(bytes, address);
         port.Announce(bytes[..MacBytes]);
         return Verdict.Done;
+    }
+
+    public bool IsQuiet(uint ring) => port.IsQuiet(ring, Resume!);
+
+    public byte[]? GetConfig() => port.Model.ReadConfig();
+
+    public Verdict SetConfig(uint offset, ReadOnlySpan<byte> bytes) =>
+        port.WriteConfig(offset, bytes) is { } why ? Verdict.Refused(MessageFault.WrongConfig, why) : Verdict.Done;
+
+    public InflightRegion? GetInflight(int queues, int queueSize) => port.CreateInflight(queues, queueSize);
+
+    public Verdict SetInflight(FileDescriptor file, ulong size, ulong offset, int queues, int queueSize) =>
+        port.OpenInflight(file, size, offset, queues, queueSize) is { } why ? Verdict.Refused(MessageFault.WrongInflight, why) : Verdict.Done;
+
+    /// <summary>Tells the front-end that the device's configuration is another one (VHOST_USER_BACKEND_CONFIG_CHANGE_MSG).</summary>
+    public void TellConfigChanged()
+    {
+        if (_backendRequests == null)
+            return;
+        using var channel = new MessageChannel(_backendRequests.Duplicate());
+        channel.TrySend((RequestCode)BackEndRequests.ConfigChange, [], reply: false);
     }
 
     public Verdict SetBackendRequests(FileDescriptor socket)

@@ -1,6 +1,9 @@
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.DataPath.Block;
 using InterGuest.Switch.Ports.Models;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
 using InterGuest.Virtio.Queues;
 using InterGuest.Virtio.VhostUser;
 
@@ -12,7 +15,11 @@ namespace InterGuest.Switch.Ports;
 /// </summary>
 public sealed class Port : IDisposable
 {
+    /// <summary>How long a front-end that stops a ring waits for requests that are on their way. Its guest stands still.</summary>
+    private static readonly TimeSpan RestWithin = TimeSpan.FromSeconds(5);
+
     private readonly IPortHost _host;
+    private readonly Reactor _reactor;
     private readonly Vring[] _vrings;
     private readonly PortSocket _socket;
     private DirtyLog? _log;
@@ -22,10 +29,10 @@ public sealed class Port : IDisposable
 
     /// <summary>Makes the port and opens its socket.</summary>
     /// <exception cref="SwitchException">The socket cannot be opened.</exception>
-    internal Port(string name, PortSpec spec, ulong offeredBefore, IPortHost host, Reactor reactor, TimeProvider time)
+    internal Port(string name, PortSpec spec, ulong offeredBefore, BlockAnnouncement? disk, IPortHost host, Reactor reactor, TimeProvider time)
     {
-        (Name, Spec, Offered, _host) = (name, spec, offeredBefore, host);
-        Model = PortModel.For(spec);
+        (Name, Spec, Offered, _host, _reactor) = (name, spec, offeredBefore, host, reactor);
+        Model = PortModel.For(spec, disk);
         Counters = new PortCounters(Model.RingCount);
         _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(_ => new Vring(Model.InOrder))];
         StateSince = time.GetUtcNow();
@@ -90,7 +97,7 @@ public sealed class Port : IDisposable
 
     internal TimeProvider Time { get; }
 
-    private PortState IdleState => Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
+    private PortState IdleState => !Model.CanConnect ? PortState.Waiting : Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
 
     /// <summary>The queues that take frames for the guest, those that run.</summary>
     public IReadOnlyList<QueueEnd> ReceiveEnds => [.. Rings(first: 0).Where(v => v.Runs).Select(v => v.End!)];
@@ -119,13 +126,39 @@ public sealed class Port : IDisposable
         _vrings[ring].SignalError();
         Change(() =>
         {
-            _vrings[ring].Stop();
+            Stop(_vrings[ring]);
             _fault = $"ring {ring} ({Model.NameOf(ring)}): {fault}. Reset the device in the guest, or restart the guest";
         });
     }
 
+    /// <summary>Stops a ring until the front-end kicks it anew. While no join uses it.</summary>
+    internal void Stop(Vring vring)
+    {
+        vring.Stop();
+        Model.OnStopped(Array.IndexOf(_vrings, vring));
+    }
+
+    /// <summary>The device is another one, or one at last: whoever waits for it may connect.</summary>
+    internal void OnDeviceChanged(bool tellGuest)
+    {
+        if (_socket.TryOpen() is { } problem)
+            _fault = problem;
+        if (tellGuest)
+            _socket.TellConfigChanged();
+        Update();
+    }
+
+    /// <summary>The driver has written into the device's configuration.</summary>
+    internal string? WriteConfig(uint offset, ReadOnlySpan<byte> bytes)
+    {
+        string? problem = Model.WriteConfig(offset, bytes);
+        Change(() => Model.OnConfigured(Accepted ?? 0));
+        return problem;
+    }
+
     internal void OnConnected()
     {
+        Model.OnConnected();
         Counters.Connected();
         _fault = "";
         _ranBefore = false;
@@ -179,6 +212,7 @@ public sealed class Port : IDisposable
             vring.Enabled |= !protocol;
         }
         Accepted = features;
+        Model.OnConfigured(features);
         _fault = "";
         _ranBefore = false;
     });
@@ -187,7 +221,10 @@ public sealed class Port : IDisposable
     internal void Reset() => Change(() =>
     {
         foreach (var vring in _vrings)
+        {
             vring.Reset();
+            Model.OnStopped(Array.IndexOf(_vrings, vring));
+        }
         Accepted = null;
         _fault = "";
         _ranBefore = false;
@@ -227,6 +264,65 @@ public sealed class Port : IDisposable
         change();
     });
 
+    /// <summary>Lets a ring come to rest, which may take until <see cref="RestWithin"/>.</summary>
+    /// <param name="index">Of the ring.</param>
+    /// <param name="rested">Called on the control thread when it has, if it has not yet.</param>
+    /// <returns>Whether it has.</returns>
+    internal bool IsQuiet(uint index, Action rested)
+    {
+        if (Model is not BlockModel { Client: var client } || client.FindQueue((int)index) is not { } queue || Ring(index)?.End is not { } end)
+            return true;
+        bool isIdle = false;
+        InLoop(() =>
+        {
+            isIdle = queue.IsIdle;
+            queue.IsDraining = true;
+            queue.Drained ??= isIdle ? null : () => _reactor.Post(rested);
+        });
+        if (isIdle || queue.IsGivingUp)
+            return isIdle;
+        queue.IsGivingUp = true;
+        _reactor.After(RestWithin, () => GiveUp(queue, end));
+        return false;
+    }
+
+    /// <summary>A front-end waits for a ring to stop, and its guest does: what the server has not answered fails.</summary>
+    private void GiveUp(ClientQueue queue, QueueEnd end)
+    {
+        queue.IsGivingUp = false;
+        if (!queue.IsDraining || !_vrings.Any(v => v.End == end))
+            return;
+        bool isOut = queue.Flights.Any(f => f.PartsOut > 0);
+        _host.Pause(this);
+        try
+        {
+            queue.End = end;
+            queue.FailAll((SplitQueue)end.Queue);
+        }
+        finally
+        {
+            _host.Resume(this);
+        }
+        if (isOut)
+            _host.Abandon(this);
+    }
+
+    /// <summary>Makes an inflight region for the front-end to keep. Rings that run do without it.</summary>
+    internal InflightRegion? CreateInflight(int queues, int queueSize)
+    {
+        InflightRegion? region = null;
+        Change(() => region = Model.CreateInflight(queues, queueSize));
+        return region;
+    }
+
+    /// <summary>Takes an inflight region that the front-end has kept.</summary>
+    internal string? OpenInflight(FileDescriptor file, ulong size, ulong offset, int queues, int queueSize)
+    {
+        string? problem = null;
+        Change(() => problem = Model.OpenInflight(file, size, offset, queues, queueSize));
+        return problem;
+    }
+
     internal void InLoop(Action action) => _host.InLoop(this, action);
 
     /// <summary>Takes the rings out of the data path, does something to them, starts those that can run, puts them back.</summary>
@@ -252,8 +348,11 @@ public sealed class Port : IDisposable
             var vring = _vrings[i];
             if (vring.End != null || !vring.IsComplete)
                 continue;
-            if (vring.Start(Memory, Accepted ?? 0, Counters.Rings[i]) is not { } why)
+            bool isFresh = vring.IsFresh;
+            if ((vring.Start(Memory, Accepted ?? 0, Counters.Rings[i]) ?? Model.OnStarted(i, vring.End!, isFresh)) is not { } why)
                 continue;
+            if (vring.End != null)
+                Stop(vring); // it could, but for what the front-end says of its past
             // It stays as it is, and is tried again: a front-end may take memory away and give it back piece by piece.
             string problem = Memory.RegionCount > 0 ? $"ring {i}: {why}"
                 : $"ring {i}: the front-end shares no guest memory: start QEMU with shared memory (share=on); 'interguest qemu {Name}' prints the arguments";
@@ -292,6 +391,7 @@ public sealed class Port : IDisposable
         foreach (var vring in _vrings)
         {
             vring.Reset();
+            Model.OnStopped(Array.IndexOf(_vrings, vring));
             vring.SetError(null);
         }
         Memory.Release();
@@ -301,6 +401,7 @@ public sealed class Port : IDisposable
         _log = null;
         Accepted = null;
         Mtu = 0;
+        Model.OnDisconnected();
     }
 
     /// <summary>One ring of each pair.</summary>

@@ -26,7 +26,8 @@ internal sealed class PortSocket : IDisposable
     private readonly Port _port;
     private readonly Reactor _reactor;
     private readonly MessageBudget _budget;
-    private readonly FileDescriptor? _listener;
+    private FileDescriptor? _listener;
+    private bool _open;
     private ulong _listenerToken;
     private Connection? _connection;
     private FileDescriptor? _waiting;
@@ -39,21 +40,28 @@ internal sealed class PortSocket : IDisposable
     {
         (_port, _reactor) = (port, reactor);
         _budget = new MessageBudget(time, port.Model.RingCount);
-        if (port.Spec.Mode == SocketMode.Connect)
-        {
-            _timer = reactor.After(TimeSpan.Zero, Connect);
-            return;
-        }
+        if (port.Model.CanConnect)
+            Open();
+    }
+
+    /// <summary>Opens the socket, if it is not and may be.</summary>
+    /// <returns>Why it cannot be, for a person; else null.</returns>
+    public string? TryOpen()
+    {
         try
         {
-            _listener = UnixSocket.Listen(port.Spec.SocketPath, SocketFileMode);
+            if (!_open && _port.Model.CanConnect)
+                Open();
+            return null;
         }
-        catch (NativeException e)
+        catch (SwitchException e)
         {
-            throw SocketErrors.Explain(port.Spec.SocketPath, e);
+            return e.Message;
         }
-        _listenerToken = reactor.Watch(_listener, Accept);
     }
+
+    /// <summary>Tells the front-end that the device's configuration is another one.</summary>
+    public void TellConfigChanged() => _connection?.Device.TellConfigChanged();
 
     /// <summary>Process and user of the front-end; null if none is connected.</summary>
     public (int Pid, uint Uid)? FrontEnd => _connection?.Peer;
@@ -73,6 +81,26 @@ internal sealed class PortSocket : IDisposable
             UnixSocket.Remove(_port.Spec.SocketPath);
         }
         Close();
+    }
+
+    private void Open()
+    {
+        if (_port.Spec.Mode == SocketMode.Connect)
+        {
+            _open = true;
+            _timer = _reactor.After(TimeSpan.Zero, Connect);
+            return;
+        }
+        try
+        {
+            _listener = UnixSocket.Listen(_port.Spec.SocketPath, SocketFileMode);
+        }
+        catch (NativeException e)
+        {
+            throw SocketErrors.Explain(_port.Spec.SocketPath, e);
+        }
+        _open = true;
+        _listenerToken = _reactor.Watch(_listener, Accept);
     }
 
     private void Accept()
@@ -155,6 +183,7 @@ internal sealed class PortSocket : IDisposable
             Refused = _port.OnRefused,
         };
         var connection = new Connection(session, device, UnixSocket.Peer(socket));
+        device.Resume = () => OnReadable(connection);
         _connection = connection;
         Listen(connection);
         _port.OnConnected();
@@ -166,6 +195,8 @@ internal sealed class PortSocket : IDisposable
 
     private void OnReadable(Connection connection)
     {
+        if (_connection != connection)
+            return;
         long before = connection.Session.Channel.MessagesReceived;
         var state = connection.Session.Process(MessagesPerTurn);
         if (state != SessionState.Open)

@@ -13,6 +13,9 @@ public enum SocketMode
 /// <summary>Where a port is in its life.</summary>
 public enum PortState
 {
+    /// <summary>The socket is not open yet: no server has announced the disk that a front-end would ask for.</summary>
+    Waiting,
+
     /// <summary>The socket is open, no front-end is connected.</summary>
     Listening,
 

@@ -42,6 +42,9 @@ internal sealed class Vring(bool inOrder) : IDisposable
     /// <summary>Whether all that a start needs has been said.</summary>
     public bool IsComplete => _kicked && Size > 0 && Layout != null;
 
+    /// <summary>Whether its driver begins it anew at the next start, and it does not go on after a pause.</summary>
+    public bool IsFresh { get; private set; } = true;
+
     /// <summary>Whether the ring may carry data.</summary>
     public bool Runs => End != null && Enabled;
 
@@ -106,12 +109,14 @@ internal sealed class Vring(bool inOrder) : IDisposable
         Base = End.Queue.State;
         End.Dispose();
         End = null;
+        IsFresh = false;
     }
 
     /// <summary>Stops the ring until the front-end kicks it anew (vhost-user GET_VRING_BASE). Not while a join uses it.</summary>
     public void Stop()
     {
         Pause();
+        IsFresh = true;
         _kicked = false;
         StartProblem = null;
         _kick?.Dispose();

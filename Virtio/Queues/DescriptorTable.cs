@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Memory;
 
 namespace InterGuest.Virtio.Queues;
@@ -19,22 +18,14 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
         uint index = head;
         for (int steps = 0; steps < size; steps++)
         {
-            var descriptor = Read(index);
+            IndirectTable.Snapshot(table + index, out ulong low, out ulong high);
+            var descriptor = Descriptor.From(low, high);
             if ((descriptor.Flags & Descriptor.Indirect) != 0)
                 return LoadIndirect(chain, descriptor);
             if (!Step(chain, descriptor, (uint)size, ref index, out var fault))
                 return fault;
         }
         return QueueFault.ChainTooLong;
-    }
-
-    /// <summary>Reads a descriptor, each half once.</summary>
-    /// <param name="index">Inside the table.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Descriptor Read(uint index)
-    {
-        IndirectTable.Snapshot(table + index, out ulong low, out ulong high);
-        return Descriptor.From(low, high);
     }
 
     private QueueFault LoadIndirect(Chain chain, in Descriptor descriptor)

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Memory;
 
 namespace InterGuest.Virtio.Queues;
@@ -42,6 +41,9 @@ public sealed unsafe class SplitQueue : DeviceQueue
         _nextAvailable = _knownAvailable = nextAvailable;
     }
 
+    /// <summary>The used ring's index, as the driver sees it.</summary>
+    public ushort UsedIndex => _publishedUsed;
+
     /// <inheritdoc/>
     public override uint State => _nextAvailable;
 
@@ -72,6 +74,25 @@ public sealed unsafe class SplitQueue : DeviceQueue
             return PopResult.Chain;
         Fault = fault;
         return PopResult.BadChain;
+    }
+
+    /// <summary>Begins behind chains that were taken before this queue was made, and are to be taken again.</summary>
+    /// <param name="inFlight">How many: all that were taken are used, or among them.</param>
+    public void SkipInFlight(int inFlight) => _nextAvailable = _knownAvailable = (ushort)(_nextUsed + inFlight);
+
+    /// <summary>Takes a chain again that was taken before this queue was made: it is walked and checked as if for the first time.</summary>
+    /// <param name="head">Its first descriptor.</param>
+    /// <param name="chain">Loaded, if the result says so.</param>
+    public PopResult Retake(ushort head, Chain chain)
+    {
+        if (head >= Size)
+            return Break(QueueFault.HeadOutOfRange);
+        if (Outstanding == Size)
+            return Break(QueueFault.TooManyInFlight);
+        Outstanding++;
+        chain.Ticket = new ChainTicket(head, 1);
+        var fault = _descriptors.Load(chain, head);
+        return fault == QueueFault.None ? PopResult.Chain : PopResult.BadChain;
     }
 
     /// <inheritdoc/>
@@ -122,43 +143,6 @@ public sealed unsafe class SplitQueue : DeviceQueue
         // Our wish must be visible before the index is read: the driver writes and reads the other way round (2.7.10).
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref _available[1]) != _knownAvailable;
-    }
-
-    /// <summary>
-    /// Looks at the next chain if it is the plainest there can be: one descriptor, of one region. False: it is not, or there
-    /// is none, or something is wrong; <see cref="TryPop"/> knows what.
-    /// </summary>
-    /// <param name="flags">0: readable; <see cref="Descriptor.Write"/>: writable.</param>
-    /// <param name="start">Its buffer.</param>
-    /// <param name="length">Of the buffer.</param>
-    /// <param name="chain">To take it with.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain)
-    {
-        start = null;
-        length = 0;
-        chain = default;
-        if ((_nextAvailable == _knownAvailable && !LookForMore()) || Broken || Outstanding == Size)
-            return false;
-        ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
-        if (head >= Size || _takenIn[head] == _batch)
-            return false;
-        var descriptor = _descriptors.Read(head);
-        if (descriptor.Flags != flags)
-            return false;
-        length = descriptor.Length;
-        chain = new ChainTicket(head, 1);
-        start = Map(descriptor.Address, length);
-        return start != null;
-    }
-
-    /// <summary>Takes what was looked at.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Take(ChainTicket chain)
-    {
-        _takenIn[chain.Id] = _batch;
-        _nextAvailable++;
-        Outstanding++;
     }
 
     private void BeginBatch()

@@ -22,7 +22,10 @@ public enum SessionState
 /// </summary>
 public sealed class BackEndSession(MessageChannel channel, IBackEnd device) : IDisposable
 {
+    private static readonly Verdict NotRead = Verdict.Refused(MessageFault.RepliesNotRead, "the front-end does not read our replies");
+
     private readonly Requests _requests = new(channel, device);
+    private bool _stopping;
 
     /// <summary>The connection.</summary>
     public MessageChannel Channel => channel;
@@ -36,7 +39,9 @@ public sealed class BackEndSession(MessageChannel channel, IBackEnd device) : ID
     /// <summary>Handles the messages that are there, at most <paramref name="budget"/>.</summary>
     public SessionState Process(int budget)
     {
-        for (; budget > 0; budget--)
+        if (_stopping && !StopWhenQuiet())
+            return Break(NotRead);
+        for (; budget > 0 && !_stopping; budget--)
         {
             switch (channel.TryReceive())
             {
@@ -50,7 +55,7 @@ public sealed class BackEndSession(MessageChannel channel, IBackEnd device) : ID
             if (MessageLayout.Validate(channel.Request, channel.Body, channel.FdCount) is { } malformed)
                 return Break(malformed);
             if (!Handle())
-                return Break(Verdict.Refused(MessageFault.RepliesNotRead, "the front-end does not read our replies"));
+                return Break(NotRead);
         }
         return SessionState.Open;
     }
@@ -71,11 +76,20 @@ public sealed class BackEndSession(MessageChannel channel, IBackEnd device) : ID
         RequestCode.GetQueueNum => Reply(device.GetQueueNum()),
         RequestCode.GetMaxMemorySlots => Reply(GuestMemory.MaxRegions),
         RequestCode.GetStatus => Reply(device.GetStatus()),
-        RequestCode.GetVringBase => StopVring(),
+        RequestCode.GetVringBase => StopWhenQuiet(),
+        RequestCode.GetConfig => DeviceMessages.AnswerConfig(channel, device.GetConfig()),
+        RequestCode.GetInflightFd => DeviceMessages.AnswerInflight(channel, device),
         // With the log in shared memory, the front-end waits for the answer: it must not send the log of another time.
         RequestCode.SetLogBase when (_requests.ProtocolFeatures & ProtocolFeatures.LogSharedMemory) != 0 => Answer(_requests.Do()),
         _ => Acknowledge(_requests.Do()),
     };
+
+    /// <summary>Stops the ring if it has come to rest. If not, nothing more is heard until it has.</summary>
+    private bool StopWhenQuiet()
+    {
+        _stopping = !device.IsQuiet(MessageLayout.U32(channel.Body, 0));
+        return _stopping || StopVring();
+    }
 
     private bool StopVring()
     {

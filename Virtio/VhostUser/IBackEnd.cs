@@ -44,6 +44,10 @@ public interface IBackEnd
     /// <summary>The index that a ring is to begin with.</summary>
     Verdict SetVringBase(uint ring, uint index);
 
+    /// <summary>Lets a ring come to rest before it is stopped: what is on its way is ended.</summary>
+    /// <returns>Whether it has; if not, whoever serves the connection processes it again when it has.</returns>
+    bool IsQuiet(uint ring);
+
     /// <summary>Stops a ring: no write to it and no call after the return.</summary>
     /// <param name="ring">Which.</param>
     /// <param name="index">Where it stopped.</param>
@@ -75,6 +79,23 @@ public interface IBackEnd
     /// <summary>The guest has arrived from elsewhere: tell the network of its address, in its place.</summary>
     /// <param name="address">MAC address in the six low bytes, the first one lowest.</param>
     Verdict SendRarp(ulong address);
+
+    /// <summary>The device's configuration space; null: it has none.</summary>
+    byte[]? GetConfig();
+
+    /// <summary>The driver writes into the configuration space.</summary>
+    Verdict SetConfig(uint offset, ReadOnlySpan<byte> bytes);
+
+    /// <summary>Makes an inflight region for the front-end to keep; null: this device has none.</summary>
+    InflightRegion? GetInflight(int queues, int queueSize);
+
+    /// <summary>An inflight region that the front-end has kept.</summary>
+    /// <param name="file">The region's.</param>
+    /// <param name="size">Bytes of it.</param>
+    /// <param name="offset">Of its first byte in the file.</param>
+    /// <param name="queues">Virtqueues.</param>
+    /// <param name="queueSize">Entries of each.</param>
+    Verdict SetInflight(FileDescriptor file, ulong size, ulong offset, int queues, int queueSize);
 
     /// <summary>The socket to ask the front-end on.</summary>
     Verdict SetBackendRequests(FileDescriptor socket);

@@ -79,6 +79,12 @@ public enum MessageFault
     /// <summary>A log of dirty pages that is empty, or not wholly inside its file.</summary>
     LogOutsideFile,
 
+    /// <summary>A write to a part of the device's configuration that cannot be written, or of what it cannot be.</summary>
+    WrongConfig,
+
+    /// <summary>An inflight region that is not one, or too small.</summary>
+    WrongInflight,
+
     /// <summary>An MTU that no network has.</summary>
     WrongMtu,
 

@@ -72,6 +72,9 @@ internal static class MessageLayout
         RequestCode.AddMemoryRegion => (TableHeadBytes + RegionBytes, 1),
         // The specification lets the front-end send the region's descriptor along; it is closed.
         RequestCode.RemoveMemoryRegion => (TableHeadBytes + RegionBytes, -1),
+        RequestCode.GetConfig or RequestCode.SetConfig => (DeviceMessages.ConfigShape(body), 0),
+        RequestCode.GetInflightFd => (DeviceMessages.InflightBytes, 0),
+        RequestCode.SetInflightFd => (DeviceMessages.InflightBytes, 1),
         RequestCode.SetBackendRequestFd or RequestCode.SetLogFd => (0, 1),
         _ => null,
     };

@@ -69,6 +69,18 @@ public enum RequestCode : uint
     /// <summary>The socket on which the back-end may ask the front-end.</summary>
     SetBackendRequestFd = 21,
 
+    /// <summary>The device's configuration space, from an offset on. Reply: the same, with its bytes; without any: an error.</summary>
+    GetConfig = 24,
+
+    /// <summary>Writes into the configuration space.</summary>
+    SetConfig = 25,
+
+    /// <summary>Make an inflight region. Reply: where it is, with its descriptor.</summary>
+    GetInflightFd = 31,
+
+    /// <summary>An inflight region that the front-end has kept, with its descriptor.</summary>
+    SetInflightFd = 32,
+
     /// <summary>Back to the state before any ring was set up.</summary>
     ResetDevice = 34,
 
@@ -109,6 +121,12 @@ public static class ProtocolFeatures
     /// <summary>The back-end may send requests on a socket of its own.</summary>
     public const ulong BackendRequests = 1UL << 5;
 
+    /// <summary><see cref="RequestCode.GetConfig"/>, and the back-end tells of changes.</summary>
+    public const ulong Config = 1UL << 9;
+
+    /// <summary><see cref="RequestCode.GetInflightFd"/>: chains that are on their way are noted in memory that the front-end keeps.</summary>
+    public const ulong InflightSharedMemory = 1UL << 12;
+
     /// <summary><see cref="RequestCode.ResetDevice"/>.</summary>
     public const ulong ResetDevice = 1UL << 13;
 
@@ -117,4 +135,11 @@ public static class ProtocolFeatures
 
     /// <summary>The device status is told.</summary>
     public const ulong Status = 1UL << 16;
+}
+
+/// <summary>Requests of a back-end (vhost-user specification, "Back-end message types").</summary>
+public static class BackEndRequests
+{
+    /// <summary>The device's configuration is another one.</summary>
+    public const uint ConfigChange = 2;
 }

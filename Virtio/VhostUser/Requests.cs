@@ -34,6 +34,8 @@ internal sealed class Requests(MessageChannel channel, IBackEnd device)
         RequestCode.SetVringError => SetDoorbell(device.SetVringError),
         RequestCode.SetBackendRequestFd => SetBackendRequests(),
         RequestCode.SetStatus => device.SetStatus((byte)MessageLayout.U64(channel.Body)),
+        RequestCode.SetConfig => DeviceMessages.SetConfig(channel, device),
+        RequestCode.SetInflightFd => DeviceMessages.SetInflight(channel, device),
         RequestCode.SetLogBase => SetLogBase(),
         RequestCode.SetLogFd => SetLogFd(),
         RequestCode.NetSetMtu => device.SetMtu(MessageLayout.U64(channel.Body)),

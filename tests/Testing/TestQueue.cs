@@ -17,6 +17,7 @@ public sealed class TestQueue : IDisposable
     private readonly TestGuest _guest;
     private readonly Poller _poller = new();
     private readonly Dictionary<int, DriverBuffer> _buffers = [];
+    private readonly Dictionary<int, DriverBuffer> _rooms = [];
     private readonly List<DriverBuffer> _spare = [];
     private int _nextToken;
 
@@ -73,6 +74,45 @@ public sealed class TestQueue : IDisposable
             throw new InvalidOperationException("The transmit queue is full.");
         _buffers.Add(_nextToken++, buffer);
         KickIfWanted();
+    }
+
+    /// <summary>Offers one chain: bytes for the device to read, then room for it to write.</summary>
+    /// <returns>Its token.</returns>
+    public int Submit(ReadOnlySpan<byte> readable, int writable, bool kick = true)
+    {
+        var buffer = TakeSpare((uint)(readable.Length + writable));
+        readable.CopyTo(_guest.Memory.At(buffer.GuestAddress, readable.Length));
+        var room = new DriverBuffer(buffer.GuestAddress + (uint)readable.Length, (uint)writable);
+        _guest.Memory.At(room.GuestAddress, writable).Fill(0xee);
+        if (!Driver.TryAdd(readable.Length > 0 ? [buffer with { Length = (uint)readable.Length }] : [], writable > 0 ? [room] : [], _nextToken))
+            throw new InvalidOperationException("The queue is full.");
+        _buffers.Add(_nextToken, buffer);
+        _rooms.Add(_nextToken, room);
+        if (kick)
+            KickIfWanted();
+        return _nextToken++;
+    }
+
+    /// <summary>Waits for a chain of <see cref="Submit"/> to come back.</summary>
+    /// <returns>Its token, what the device says it wrote, and all of its room.</returns>
+    /// <exception cref="TimeoutException">None came.</exception>
+    public (int Token, uint Written, byte[] Room) NextCompletion()
+    {
+        var (token, written) = WaitForUsed();
+        _buffers.Remove(token, out var buffer);
+        _spare.Add(buffer);
+        _rooms.Remove(token, out var room);
+        return (token, written, _guest.Memory.At(room.GuestAddress, (int)room.Length).ToArray());
+    }
+
+    /// <summary>Waits for the next buffer to be filled, reads it as it is, and offers it again.</summary>
+    /// <exception cref="TimeoutException">None was.</exception>
+    public byte[] NextBytes()
+    {
+        var (token, written) = WaitForUsed();
+        byte[] bytes = Take(token, written);
+        KickIfWanted();
+        return bytes;
     }
 
     /// <summary>Shows the device what was added, and kicks if it wants that.</summary>

@@ -7,12 +7,14 @@ namespace InterGuest.Switch.Ports.Models;
 /// port; an entropy device (5.4); and the devices of guests that serve, whose queues are those of a network device, because
 /// that is what a front-end can show its guest.
 /// </summary>
-internal sealed class ByteModel(PortType type) : PortModel
+internal class ByteModel(PortType type) : PortModel
 {
     private const ulong Everything =
         Features.AnyLayout | Features.RingIndirectDescriptors | Features.RingEventIndex | Features.VhostUserProtocolFeatures | Features.Version1;
 
     public override int RingCount => type == PortType.Entropy ? 1 : 2;
+
+    public override bool InOrder => true;
 
     public override int Running(Func<int, bool> runs) => type switch
     {

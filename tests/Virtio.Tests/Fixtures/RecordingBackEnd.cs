@@ -105,6 +105,20 @@ internal sealed class RecordingBackEnd : IBackEnd, IDisposable
     public Verdict SetVringError(uint ring, EventFd? error) =>
         Own($"SetVringError {ring}", error, () => Rings[ring].Error, () => Rings[ring].Error = error);
 
+    public bool IsQuiet(uint ring) => true;
+
+    public byte[]? GetConfig() => null;
+
+    public Verdict SetConfig(uint offset, ReadOnlySpan<byte> bytes) => Verdict.Refused(MessageFault.WrongConfig, "no configuration here");
+
+    public InflightRegion? GetInflight(int queues, int queueSize) => null;
+
+    public Verdict SetInflight(FileDescriptor file, ulong size, ulong offset, int queues, int queueSize)
+    {
+        file.Dispose();
+        return Verdict.Refused(MessageFault.WrongInflight, "no inflight region here");
+    }
+
     public Verdict SetBackendRequests(FileDescriptor socket) => Do("SetBackendRequests", () => BackendRequests = socket);
 
     private T Record<T>(T value, string call)

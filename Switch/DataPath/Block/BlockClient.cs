@@ -1,0 +1,94 @@
+using InterGuest.Virtio.Devices;
+
+namespace InterGuest.Switch.DataPath.Block;
+
+/// <summary>
+/// A client of a disk: what a block port's rings have in common. Belongs to the loop while a ring is joined, else to the control
+/// thread.
+/// </summary>
+public sealed class BlockClient(BlockCounters counters)
+{
+    private static int _lastId;
+
+    private readonly List<ClientQueue> _queues = [];
+    private ulong _sequence;
+
+    /// <summary>In tags: by which the server's replies find it.</summary>
+    public ushort Id { get; } = (ushort)Interlocked.Increment(ref _lastId);
+
+    /// <summary>The port's counters.</summary>
+    public BlockCounters Counters => counters;
+
+    /// <summary>The disk that the guest sees; null: it sees none.</summary>
+    public BlockAnnouncement? Disk { get; set; }
+
+    /// <summary>Whether a guest uses the disk, so that it must stay what it is.</summary>
+    public bool IsInUse { get; set; }
+
+    /// <summary>Whether each write is to be durable: the driver has no FLUSH, or has turned the cache off.</summary>
+    public bool WritesThrough { get; set; }
+
+    /// <summary>Writes that are done.</summary>
+    internal long WritesDone { get; private set; }
+
+    /// <summary>Of those: how many are on the medium, by a FLUSH.</summary>
+    internal long WritesFlushed { get; private set; }
+
+    /// <summary>The server has lost writes that the guest believes done: its next FLUSH fails, once.</summary>
+    internal bool HasLostWrites { get; private set; }
+
+    /// <summary>The server has been away for too long: requests fail until it is there again.</summary>
+    internal bool IsFailing { get; set; }
+
+    /// <summary>Parts of requests that the server has.</summary>
+    internal int PartsOut { get; set; }
+
+    /// <summary>The epoch in which requests were sent last.</summary>
+    internal uint Epoch { get; set; }
+
+    internal IReadOnlyList<ClientQueue> Queues => _queues;
+
+    /// <summary>The requests of a ring, made on its first start.</summary>
+    internal ClientQueue QueueOf(int ring, int size)
+    {
+        while (_queues.Count <= ring)
+            _queues.Add(new ClientQueue(this, (ushort)_queues.Count, size));
+        if (_queues[ring].Size == size)
+            return _queues[ring];
+        _queues[ring].Dispose();
+        return _queues[ring] = new ClientQueue(this, (ushort)ring, size);
+    }
+
+    /// <summary>The requests of a ring; null: it never ran.</summary>
+    internal ClientQueue? FindQueue(int ring) => ring < _queues.Count ? _queues[ring] : null;
+
+    internal ulong NextSequence() => ++_sequence;
+
+    internal BlockTag TagOf(ClientQueue queue, Flight flight, int part) =>
+        new(Epoch, Id, queue.Index, flight.Head, (ushort)part, flight.Generation);
+
+    internal void WriteDone() => WritesDone++;
+
+    internal void FlushDone(long writesBefore) => WritesFlushed = Math.Max(WritesFlushed, writesBefore);
+
+    /// <summary>Another server's cache, or that of one that has crashed: what was in the one before is gone.</summary>
+    internal void CacheLost() => HasLostWrites |= WritesDone > WritesFlushed;
+
+    /// <summary>The guest has used the disk before we were there to count its writes.</summary>
+    internal void AssumeWrites() => WritesDone++;
+
+    /// <summary>The guest is told of the writes that were lost.</summary>
+    internal void TellLostWrites()
+    {
+        HasLostWrites = false;
+        WritesFlushed = WritesDone;
+    }
+
+    /// <summary>The guest has gone, and its requests with it.</summary>
+    public void Clear()
+    {
+        foreach (var queue in _queues)
+            queue.Clear();
+        (WritesDone, WritesFlushed, HasLostWrites) = (0, 0, false);
+    }
+}

@@ -1,0 +1,286 @@
+using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Queues;
+
+namespace InterGuest.Switch.DataPath.Block;
+
+/// <summary>
+/// Takes requests from a virtqueue of a client and gives them to the server of its disk, with the one copy of what is to be
+/// written. <see cref="ReplyJoin"/> brings the answers. What the server cannot take waits in the client's queue.
+/// </summary>
+public sealed class RequestJoin : Join
+{
+    /// <summary>Bad buffers to put up with in one go: a server may make them as fast as we give them back.</summary>
+    private const int Patience = 64;
+
+    private readonly ServerSession _session;
+    private readonly QueueEnd? _server;
+    private readonly bool _takes;
+    private readonly Chain _buffer = new();
+    private Chain _next = new();
+    private readonly long _madeAt = Environment.TickCount64;
+    private bool _joined;
+    private int _spent;
+
+    /// <summary>Joins a ring.</summary>
+    /// <param name="queue">The ring's requests: those on their way are taken up again.</param>
+    /// <param name="source">The ring.</param>
+    /// <param name="enabled">Whether it may carry new requests; those on their way are ended in either case.</param>
+    /// <param name="server">The server's ring for requests; null: it does not run, or the link is down.</param>
+    /// <param name="session">The talk with the server.</param>
+    /// <param name="loop">In which the join will be.</param>
+    internal RequestJoin(ClientQueue queue, QueueEnd source, bool enabled, QueueEnd? server, ServerSession session, EventLoop loop)
+    {
+        (Queue, Source, _takes, _server, _session, Loop) = (queue, source, enabled, server, session, loop);
+        Ends = server == null ? [source] : [source, server];
+        (queue.End, queue.Join) = (source, this);
+        Retake();
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<QueueEnd> Ends { get; }
+
+    /// <summary>The client's ring.</summary>
+    public QueueEnd Source { get; }
+
+    internal ClientQueue Queue { get; }
+
+    internal EventLoop Loop { get; }
+
+    private BlockClient Client => Queue.Client;
+
+    private bool CanSend => _server != null && _session.IsReady && ReferenceEquals(Client.Disk, _session.Disk);
+
+    /// <inheritdoc/>
+    public override void Wake()
+    {
+        if (!_joined)
+            Enter();
+        Source.Queue.DisableKicks();
+    }
+
+    /// <inheritdoc/>
+    public override TurnResult Turn(int budget, out int spent)
+    {
+        _spent = 0;
+        var result = TurnResult.More;
+        while (_spent < budget && result == TurnResult.More)
+            result = Step();
+        Queue.Publish();
+        _server?.Publish();
+        spent = _spent;
+        return result;
+    }
+
+    /// <summary>Looks whether requests have waited for too long, or the server is away for so long that none should wait.</summary>
+    /// <param name="after">How long they may.</param>
+    internal void Expire(TimeSpan after)
+    {
+        long before = Environment.TickCount64 - (long)after.TotalMilliseconds;
+        if (!CanSend && Client.Disk != null && (_server == null ? _madeAt : _session.LostAt) < before)
+        {
+            Client.IsFailing = true;
+            Loop.Activate(this);
+        }
+        if (Queue.Flights.Any(f => f.Since < before))
+            FailOlder(before);
+    }
+
+    /// <summary>Fails requests, and lets go of a server that has any of them.</summary>
+    /// <param name="before">A time, by <see cref="Environment.TickCount64"/>: what was taken earlier is too old.</param>
+    internal void FailOlder(long before)
+    {
+        bool isOut = false;
+        foreach (var flight in Queue.Flights.Where(f => f.Since < before).ToArray())
+        {
+            isOut |= flight.PartsOut > 0;
+            _session.Counters.Count(BlockFault.NoReply);
+            Completion.End(Queue, flight, BlockStatus.IoError);
+            Client.IsFailing = true;
+        }
+        Queue.ForgetWaiting();
+        Queue.Publish();
+        if (!isOut)
+            return;
+        // What the server may still do to the disk must be over before anything else is asked of it.
+        _session.Restart();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (_joined)
+            _session.Remove(this);
+        (Queue.End, Queue.Join) = (null, null);
+        _buffer.Dispose();
+        _next.Dispose();
+    }
+
+    /// <summary>The first moment in the loop.</summary>
+    private void Enter()
+    {
+        _joined = true;
+        _session.Add(this);
+        if (_session is { IsReady: true, Disk: { } disk })
+            ServerSession.Tell(Client, disk);
+    }
+
+    /// <summary>Walks the chains of all requests on their way again: memory, or where it is, may have changed.</summary>
+    private void Retake()
+    {
+        var ring = (SplitQueue)Source.Queue;
+        foreach (var flight in Queue.Flights)
+        {
+            var (readable, writable) = (flight.Chain.ReadableBytes, flight.Chain.WritableBytes);
+            flight.IsSpoilt = ring.Retake(flight.Head, flight.Chain) != PopResult.Chain
+                || (readable, writable) != (flight.Chain.ReadableBytes, flight.Chain.WritableBytes);
+        }
+    }
+
+    private TurnResult Step()
+    {
+        if (Queue.Epoch != _session.Epoch && CanSend)
+            BeginEpoch();
+        if (Queue.Waiting > 0 && CanSend)
+            return SendNext();
+        if (!(CanSend || (Client.IsFailing && Client.Disk != null)))
+            return TurnResult.Sleep;
+        if (Queue.Recovered.TryDequeue(out ushort head))
+            return TakeAgain(head);
+        if (!_takes || Queue.IsDraining)
+            return TurnResult.Sleep;
+        switch (Source.Queue.TryPop(_next))
+        {
+            case PopResult.Empty:
+                return Source.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+            case PopResult.BadRing:
+                Blamed = Source;
+                return TurnResult.Fault;
+            case PopResult.BadChain:
+                _spent += WorkCost.Of(_next, 0);
+                Source.Counters.Faulted(Source.Queue.Fault);
+                return GiveBack(_next.Ticket);
+            default:
+                _spent += WorkCost.Of(_next, 0);
+                return Begin();
+        }
+    }
+
+    /// <summary>Everything that the server of the epoch before had is sent again.</summary>
+    private void BeginEpoch()
+    {
+        Queue.Epoch = Client.Epoch = _session.Epoch;
+        Queue.RequeueAll(Client.Disk!.MaxData);
+    }
+
+    private TurnResult GiveBack(ChainTicket chain)
+    {
+        Source.Queue.AddUsed(chain, 0);
+        Queue.IsDirty = true;
+        return TurnResult.More;
+    }
+
+    /// <summary>A request that a switch before us had taken.</summary>
+    private TurnResult TakeAgain(ushort head)
+    {
+        _spent += WorkCost.Of(_next, 0);
+        switch (((SplitQueue)Source.Queue).Retake(head, _next))
+        {
+            case PopResult.Chain:
+                return Begin(isNew: false);
+            case PopResult.BadRing:
+                Blamed = Source;
+                return TurnResult.Fault;
+            default:
+                Queue.Notes?.Used(head);
+                return GiveBack(_next.Ticket);
+        }
+    }
+
+    private TurnResult Begin(bool isNew = true)
+    {
+        var flight = Queue[_next.Ticket.Id];
+        if (flight.InUse)
+        {
+            Source.Queue.Distrust(QueueFault.HeadInFlight);
+            Blamed = Source;
+            return TurnResult.Fault;
+        }
+        _next = flight.Begin(_next, Client.NextSequence(), Environment.TickCount64);
+        Queue.Begun(flight, isNew);
+        var fate = RequestReader.Read(flight, Client, Client.Disk!, out var status);
+        if (fate == RequestFate.GiveBack)
+            Queue.Finish(flight, 0);
+        else if (fate == RequestFate.Answer)
+            Completion.End(Queue, flight, status);
+        else if (Client.IsFailing)
+            Completion.End(Queue, flight, BlockStatus.IoError);
+        else
+            Queue.Wait(flight);
+        return TurnResult.More;
+    }
+
+    private TurnResult SendNext()
+    {
+        // Others wait as well: no client has more than three quarters of what the server does at a time.
+        if (_session.IsShared && Client.PartsOut >= Math.Max(8, _server!.Queue.Size * 3 / 4))
+            return TurnResult.Sleep;
+        var flight = Queue.FirstWaiting;
+        if (flight.IsSpoilt)
+        {
+            Queue.StopWaiting();
+            Queue.Finish(flight, 0);
+            return TurnResult.More;
+        }
+        int part = flight.NextPart;
+        var tag = Client.TagOf(Queue, flight, part);
+        var request = flight.RequestOf(part, tag);
+        switch (PopBuffer(BlockServingRequest.Bytes + request.DataBytes))
+        {
+            case PopResult.Empty:
+                return _server!.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+            case PopResult.BadRing:
+                Blamed = _server;
+                return TurnResult.Fault;
+        }
+        Send(flight, part, request);
+        flight.Sent(part);
+        Client.PartsOut++;
+        if (flight.Unsent == 0)
+            Queue.StopWaiting();
+        return TurnResult.More;
+    }
+
+    /// <summary>The next buffer with enough room. Others are given back empty, and counted.</summary>
+    private PopResult PopBuffer(uint room)
+    {
+        for (int attempt = 0; attempt < Patience; attempt++)
+        {
+            var result = _server!.Queue.TryPop(_buffer);
+            if (result is PopResult.Empty or PopResult.BadRing)
+                return result;
+            _spent += WorkCost.Of(_buffer, 0);
+            if (result == PopResult.Chain && _buffer.WritableBytes >= room)
+                return result;
+            _server.Queue.AddUsed(_buffer.Ticket, 0);
+            _server.Counters.Faulted(result == PopResult.BadChain ? _server.Queue.Fault : QueueFault.BufferTooSmall);
+        }
+        return PopResult.Empty;
+    }
+
+    private void Send(Flight flight, int part, in BlockServingRequest request)
+    {
+        Span<byte> header = stackalloc byte[BlockServingRequest.Bytes];
+        request.Write(header);
+        var place = _buffer.Writable;
+        place.Write(header);
+        if (request.DataBytes > 0)
+        {
+            var data = flight.Chain.Readable;
+            data.Advance(BlockRequest.Bytes + flight.OffsetOf(part));
+            GuestCopy.Copy(ref data, ref place, request.DataBytes);
+            _spent += WorkCost.Of(_buffer, request.DataBytes);
+        }
+        _server!.Queue.AddUsed(_buffer.Ticket, BlockServingRequest.Bytes + request.DataBytes);
+    }
+}
