@@ -12,7 +12,8 @@ usage() {
 	builds the programs, the guest and the tests, and runs them all: unit tests,
 	then real VMs under QEMU and DPDK on the real switch.
 
-	Each fuzzer runs for FUZZ_SECONDS (60); tests/fuzz.sh runs them for longer.
+	Each fuzzer runs for FUZZ_SECONDS (60), the flip test for FLIP_SECONDS (20);
+	tests/fuzz.sh runs the fuzzers for longer.
 
 	  --filter EXPRESSION  only these, as 'dotnet test --filter' takes it,
 	                       e.g. --filter FullyQualifiedName~Virtio
@@ -35,7 +36,7 @@ say() { printf 'tests: %s\n' "$*"; }
 "$root/deploy/setup.sh" tests
 compgen -G '/usr/lib/*/libicuuc.so.*' >/dev/null || export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
-export FUZZ_SECONDS=${FUZZ_SECONDS:-60}
+export FUZZ_SECONDS=${FUZZ_SECONDS:-60} FLIP_SECONDS=${FLIP_SECONDS:-20}
 
 "$root/deploy/build.sh"
 "$root/deploy/guest/build.sh"

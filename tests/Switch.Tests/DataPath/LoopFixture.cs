@@ -21,9 +21,9 @@ internal sealed class LoopFixture : IDisposable
 
     public System.Collections.Concurrent.ConcurrentQueue<(QueueEnd End, QueueFault Fault)> Faults { get; } = new();
 
-    public void Add(params NetJoin[] joins) => Loop.Invoke(() => Array.ForEach(joins, Loop.Add));
+    public void Add(params Join[] joins) => Loop.Invoke(() => Array.ForEach(joins, Loop.Add));
 
-    public void Remove(NetJoin join) => Loop.Invoke(() => Loop.Remove(join));
+    public void Remove(Join join) => Loop.Invoke(() => Loop.Remove(join));
 
     /// <summary>Returns when the loop has looked for kicks and taken its turns since the call.</summary>
     public void LetItLook()
