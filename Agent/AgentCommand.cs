@@ -41,6 +41,7 @@ internal static class AgentCommand
         + "A switch that goes away is waited for.")
     {
         ServeBlockCommand.Create(context),
+        AttachBlockCommand.Create(context),
         NetCommand.Create(context),
         PingCommand.Create(context),
         BlastCommand.Create(context),

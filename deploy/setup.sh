@@ -10,7 +10,8 @@ usage() {
 	apt and its own package sources.
 
 	  demo    what deploy/demo.sh needs: QEMU and socat, and all of 'build' (default)
-	  tests   demo, and DPDK's testpmd, Python's gRPC and spin for the tests
+	  tests   demo, and DPDK's testpmd, QEMU's disk tools, Python's gRPC and spin for the
+	          tests
 	  build   what building needs: the .NET 10 SDK (only checked, never installed)
 
 	Exit status: 0 all is there; 1 something failed; 2 wrong usage;
@@ -107,6 +108,7 @@ for_demo() {
 }
 for_tests() {
 	for_demo
+	want qemu-utils "reads and writes disks over NBD" have qemu-io
 	want dpdk-dev "a second, independent vhost-user front-end: dpdk-testpmd" has_testpmd
 	want python3 "a client in another language" test -x "$PYTHON"
 	want python3-grpcio "a client in another language" python_can grpc

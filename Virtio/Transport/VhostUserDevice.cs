@@ -11,18 +11,22 @@ namespace InterGuest.Virtio.Transport;
 /// </summary>
 public sealed class VhostUserDevice : DriverDevice
 {
-    private const ulong CallToken = FirstToken, SocketToken = FirstToken + 1;
+    private const ulong CallToken = FirstToken, SocketToken = FirstToken + 1, BackEndToken = FirstToken + 2;
+    private const ulong ConfigurationFeature = 1UL << 9; // VHOST_USER_PROTOCOL_F_CONFIG
+    private const RequestCode ConfigurationChange = (RequestCode)2; // VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
     private const int LargestQueue = 1024;
     private const byte DriverOk = 0x0f; // ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK (VIRTIO 1.2, 2.1)
 
     private const ulong Protocol =
-        ProtocolFeatures.Multiqueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.ConfigureMemorySlots | ProtocolFeatures.Status;
+        ProtocolFeatures.Multiqueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.ConfigureMemorySlots | ProtocolFeatures.Status
+        | ProtocolFeatures.BackendRequests | ConfigurationFeature;
 
     private readonly DriverMemory _memory;
     private readonly FrontEnd _frontEnd;
     private readonly EventFd _call = EventFd.Create();
     private readonly List<EventFd> _kicks = [];
     private ulong _protocol;
+    private MessageChannel? _backEnd;
 
     private VhostUserDevice(DriverMemory memory, FrontEnd frontEnd)
     {
@@ -83,8 +87,14 @@ public sealed class VhostUserDevice : DriverDevice
     public override void Kick(int queue) => _kicks[queue].Signal();
 
     /// <inheritdoc/>
-    public override void ReadConfiguration(int offset, Span<byte> bytes) =>
-        throw new DeviceLostException("the device has no configuration space");
+    public override void ReadConfiguration(int offset, Span<byte> bytes)
+    {
+        if ((_protocol & ConfigurationFeature) == 0)
+            throw new DeviceLostException("the device has no configuration space");
+        byte[] read = new byte[bytes.Length];
+        Ask(() => _frontEnd.GetConfiguration(offset, read));
+        read.CopyTo(bytes);
+    }
 
     /// <inheritdoc/>
     protected override void OnEvent(ulong token)
@@ -93,6 +103,8 @@ public sealed class VhostUserDevice : DriverDevice
             _call.Drain();
         else if (token == SocketToken)
             throw new DeviceLostException("the switch closed the connection");
+        else
+            Listen();
     }
 
     /// <inheritdoc/>
@@ -100,6 +112,7 @@ public sealed class VhostUserDevice : DriverDevice
     {
         base.Dispose(disposing);
         _frontEnd.Dispose();
+        _backEnd?.Dispose();
         _kicks.ForEach(k => k.Dispose());
         _call.Dispose();
     }
@@ -113,6 +126,32 @@ public sealed class VhostUserDevice : DriverDevice
             _frontEnd.Set(RequestCode.SetProtocolFeatures, _protocol);
         }
         _frontEnd.Do(RequestCode.SetOwner, []);
+        if ((_protocol & ProtocolFeatures.BackendRequests) != 0)
+            OpenBackEndChannel();
+    }
+
+    private void OpenBackEndChannel()
+    {
+        var (ours, theirs) = UnixSocket.Pair();
+        _backEnd = new MessageChannel(ours);
+        using (theirs)
+            _frontEnd.Do(RequestCode.SetBackendRequestFd, [], theirs);
+        Poller.Add(ours, PollInterest.Readable, BackEndToken);
+    }
+
+    /// <summary>Hears what the back-end has to say by itself: of interest is that the configuration changed.</summary>
+    private void Listen()
+    {
+        ReceiveResult result;
+        while ((result = _backEnd!.TryReceive()) == ReceiveResult.Message)
+        {
+            bool known = _backEnd.Request == ConfigurationChange;
+            ConfigurationChanged |= known;
+            if (_backEnd.NeedsReply)
+                _backEnd.TrySend(_backEnd.Request, known ? new byte[sizeof(ulong)] : [1, 0, 0, 0, 0, 0, 0, 0], reply: true);
+        }
+        if (result is ReceiveResult.Closed or ReceiveResult.Violation)
+            Poller.Remove(_backEnd.Socket); // the main connection says what is the matter
     }
 
     private void StartRing(uint ring, DriverQueue queue)
@@ -120,7 +159,7 @@ public sealed class VhostUserDevice : DriverDevice
         var kick = EventFd.Create();
         _kicks.Add(kick);
         _frontEnd.SetVring(RequestCode.SetVringNum, ring, (uint)queue.Size);
-        _frontEnd.SetVring(RequestCode.SetVringBase, ring, 0);
+        _frontEnd.SetVring(RequestCode.SetVringBase, ring, queue.InitialState);
         _frontEnd.SetVringAddress(ring, queue.Layout);
         _frontEnd.Set(RequestCode.SetVringKick, ring, kick.Descriptor);
         _frontEnd.Set(RequestCode.SetVringCall, ring, _call.Descriptor);

@@ -11,6 +11,9 @@ namespace InterGuest.Virtio.VhostUser;
 /// </summary>
 public sealed class FrontEnd : IDisposable
 {
+    private const RequestCode GetConfigurationRequest = (RequestCode)24;
+    private const int ConfigurationHeadBytes = 12;
+
     private readonly MessageChannel _channel;
     private readonly Poller _poller = new();
     private readonly int _timeoutMilliseconds;
@@ -113,6 +116,22 @@ public sealed class FrontEnd : IDisposable
         body.Clear();
         MessageLayout.WriteRegion(body[MessageLayout.TableHeadBytes..], region);
         Do(request, body, file);
+    }
+
+    /// <summary>Reads from the device's configuration space (vhost-user specification, VHOST_USER_GET_CONFIG).</summary>
+    /// <exception cref="IOException">There are not so many bytes, or as <see cref="Get"/>.</exception>
+    public void GetConfiguration(int offset, Span<byte> bytes)
+    {
+        // Offset, size, flags; then the bytes, in the request for the room they take.
+        Span<byte> body = stackalloc byte[ConfigurationHeadBytes + bytes.Length];
+        body.Clear();
+        BinaryPrimitives.WriteUInt32LittleEndian(body, (uint)offset);
+        BinaryPrimitives.WriteUInt32LittleEndian(body[4..], (uint)bytes.Length);
+        Send(GetConfigurationRequest, body, needReply: false);
+        var reply = Reply(GetConfigurationRequest);
+        if (reply.Length != body.Length)
+            throw new IOException($"The back-end has not {bytes.Length} bytes of configuration at {offset}.");
+        reply[ConfigurationHeadBytes..].CopyTo(bytes);
     }
 
     /// <summary>Sends any request, and waits for its acknowledgement if they were agreed on.</summary>
