@@ -10,6 +10,8 @@ internal sealed record CliContext : IAsyncDisposable
 
     public required TextWriter Error { get; init; }
 
+    public TextReader In { get; init; } = TextReader.Null;
+
     public bool ErrorIsTerminal { get; init; }
 
     public required Func<string, string?> Environment { get; init; }
@@ -39,6 +41,7 @@ internal sealed record CliContext : IAsyncDisposable
         {
             Screen = new Screen(OpenOutput(), terminal, terminal ? Console.WindowWidth : 0, terminal && WantsColours()),
             Error = new StreamWriter(Console.OpenStandardError(), Utf8) { AutoFlush = true },
+            In = new StreamReader(Console.OpenStandardInput(), Utf8),
             ErrorIsTerminal = !Console.IsErrorRedirected,
             Environment = System.Environment.GetEnvironmentVariable,
             IsRoot = System.Environment.IsPrivilegedProcess,

@@ -9,7 +9,7 @@ internal sealed record Endpoint
     public const string RootSocket = "/run/interguest/control.sock";
 
     private const string UnixScheme = "unix:";
-    private const string Forms = "An endpoint is unix:PATH or http://HOST:PORT.";
+    private const string Forms = "An endpoint is unix:PATH, https://HOST:PORT or http://HOST:PORT.";
 
     // sun_path has 108 bytes, the last one 0: unix(7).
     private const int LongestSocketPath = 107;
@@ -47,11 +47,14 @@ internal sealed record Endpoint
     {
         if (text.StartsWith(UnixScheme, StringComparison.Ordinal))
             return ParseUnix(text, source);
-        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && uri.Scheme == Uri.UriSchemeHttp
+        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
             && uri is { PathAndQuery: "/", UserInfo: "", Fragment: "" })
             return new Endpoint(text, null, uri);
         throw CliException.Usage($"{source}: '{text}' is not an endpoint", Forms);
     }
+
+    /// <summary>Whether certificates are asked for, on both sides.</summary>
+    public bool IsTls => Address.Scheme == Uri.UriSchemeHttps;
 
     public override string ToString() => Text;
 

@@ -29,6 +29,8 @@ internal sealed class SwitchClient : IDisposable
             KeepAlivePingTimeout = TimeSpan.FromSeconds(10),
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
         };
+        if (endpoint.IsTls)
+            handler.SslOptions = TlsSettings.Of(context);
         _channel = GrpcChannel.ForAddress(
             endpoint.Address, new GrpcChannelOptions { HttpHandler = handler, DisposeHttpClient = true });
         _control = new Control.ControlClient(_channel);

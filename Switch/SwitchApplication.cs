@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using InterGuest.Switch.Control;
 using InterGuest.Switch.Metrics;
+using InterGuest.Switch.Ports;
 using InterGuest.Switch.Web;
 using InterGuest.Virtio.Native;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -11,9 +12,6 @@ namespace InterGuest.Switch;
 /// <summary>Puts the parts together and runs them.</summary>
 internal static partial class SwitchApplication
 {
-    private const UnixFileMode ControlMode =
-        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
-
     /// <summary>Runs until it is told to end.</summary>
     /// <exception cref="SwitchException">It cannot start.</exception>
     /// <param name="options">How.</param>
@@ -21,8 +19,12 @@ internal static partial class SwitchApplication
     /// <param name="ready">Told of its parts once they run: for tests, which let the system choose ports.</param>
     public static async Task RunAsync(SwitchOptions options, CancellationToken cancel, Action<IServiceProvider>? ready = null)
     {
-        PrepareControlSocket(options);
-        var app = Build(options);
+        using var notifier = ServiceNotifier.Open(Environment.GetEnvironmentVariable("NOTIFY_SOCKET"));
+        using var inherited = InheritedDescriptors.FromEnvironment();
+        using var control = inherited.Take("control");
+        if (control == null)
+            PrepareControlSocket(options);
+        var app = Build(options, notifier, inherited, control);
         await using (app)
         {
             await StartAsync(app, options, cancel);
@@ -33,7 +35,7 @@ internal static partial class SwitchApplication
         }
     }
 
-    private static WebApplication Build(SwitchOptions options)
+    private static WebApplication Build(SwitchOptions options, ServiceNotifier? notifier, InheritedDescriptors inherited, FileDescriptor? control)
     {
         // Empty: neither files in the working directory nor the environment have a say in where we listen.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -45,14 +47,19 @@ internal static partial class SwitchApplication
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Grpc", LogLevel.Warning);
         // What keeps the host from starting is told by whoever started it, once.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting", LogLevel.None);
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => Listen(k, options));
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(k => Listen(k, options, control));
         builder.Services.AddSingleton(options).AddSingleton(TimeProvider.System).AddSingleton<EventHub>();
         builder.Services.AddSingleton(new StateStore(options.StateDirectory));
-        builder.Services.AddSingleton(s => new Switchboard(options, s.GetRequiredService<TimeProvider>(), FaultLog(s)));
+        builder.Services.AddSingleton(s => new Switchboard(options, s.GetRequiredService<TimeProvider>(), FaultLog(s))
+        {
+            Sockets = new SocketKeeper(options.KeepSockets ? notifier : null, inherited),
+        });
         // Before the host, to see the first port made.
         builder.Services.AddSingleton<SwitchView>().AddSingleton<SwitchMeter>().AddHostedService<MetricsHost>();
         builder.Services.AddSingleton<ObservationHost>().AddHostedService(s => s.GetRequiredService<ObservationHost>());
-        builder.Services.AddHostedService<SwitchHost>();
+        builder.Services.AddHostedService<SwitchHost>().AddHostedService<TopologyAtStart>();
+        builder.Services.AddHostedService(s => new ServiceManager(
+            notifier, s.GetRequiredService<Switchboard>(), s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<TimeProvider>()));
         ControlPlane.Add(builder.Services);
         var app = builder.Build();
         ControlPlane.Map(app);
@@ -74,17 +81,24 @@ internal static partial class SwitchApplication
         };
     }
 
-    private static void Listen(KestrelServerOptions kestrel, SwitchOptions options)
+    private static void Listen(KestrelServerOptions kestrel, SwitchOptions options, FileDescriptor? control)
     {
-        if (options.ControlSocket is { } socket)
+        if (control != null)
+            kestrel.ListenHandle((ulong)control.DangerousGetHandle(), o => o.Protocols = HttpProtocols.Http2);
+        else if (options.ControlSocket is { } socket)
             kestrel.ListenUnixSocket(socket, o => o.Protocols = HttpProtocols.Http2);
-        if (options.ControlTcp is { } tcp)
+        if (options.ControlTcp is not { } tcp)
+            return;
+        void Configure(ListenOptions listen)
         {
-            if (IPAddress.TryParse(tcp.Host.Trim('[', ']'), out var address))
-                kestrel.Listen(address, tcp.Port, o => o.Protocols = HttpProtocols.Http2);
-            else
-                kestrel.ListenLocalhost(tcp.Port, o => o.Protocols = HttpProtocols.Http2);
+            listen.Protocols = HttpProtocols.Http2;
+            if (options.Tls is { } files)
+                listen.UseHttps(https => ControlTls.Configure(https, files));
         }
+        if (IPAddress.TryParse(tcp.Host.Trim('[', ']'), out var address))
+            kestrel.Listen(address, tcp.Port, Configure);
+        else
+            kestrel.ListenLocalhost(tcp.Port, Configure);
     }
 
     private static async Task StartAsync(WebApplication app, SwitchOptions options, CancellationToken cancel)
@@ -97,8 +111,21 @@ internal static partial class SwitchApplication
         {
             throw new SwitchException(SwitchError.Precondition, $"the control plane cannot listen on {string.Join(" and ", Endpoints(options))}: {e.Message}");
         }
-        if (options.ControlSocket is { } socket)
-            File.SetUnixFileMode(socket, ControlMode);
+        if (options.ControlSocket is { } socket && File.Exists(socket))
+            SetControlAccess(socket, options.ControlAccess);
+    }
+
+    private static void SetControlAccess(string socket, SocketAccess access)
+    {
+        try
+        {
+            SocketFile.SetAccess(socket, access.UserId, access.GroupId, access.Mode);
+        }
+        catch (NativeException e)
+        {
+            throw new SwitchException(
+                SwitchError.Precondition, $"the control socket {socket} cannot be given to group '{access.Group}' ({e.Reason}): only root, or a member of that group, may");
+        }
     }
 
     /// <summary>Makes the socket's directory, and takes away what a switch that was killed left there.</summary>

@@ -9,8 +9,8 @@ internal static class SwitchCommand
     {
         var control = new Option<string[]>("--control")
         {
-            HelpName = "unix:PATH|http://HOST:PORT",
-            Description = "Where the control plane listens; may be given twice. TCP has no protection of its own: use a loopback address. "
+            HelpName = "unix:PATH|https://HOST:PORT",
+            Description = "Where the control plane listens; may be given twice. TCP is for clients with certificates: see --tls-cert. "
                 + $"Default: unix:{Defaults.ControlSocket}",
         };
         var sockets = new Option<string>("--socket-dir")
@@ -24,6 +24,12 @@ internal static class SwitchCommand
             HelpName = "DIR",
             Description = "Where ports and links are stored, to be there again after a restart",
             DefaultValueFactory = _ => Defaults.StateDirectory,
+        };
+        var topology = new Option<string?>("--topology")
+        {
+            HelpName = "FILE",
+            Description = "Ports and links that there are to be, as 'interguest apply FILE' takes them: applied at the start, on top "
+                + "of what was stored. What the file does not have stays",
         };
         var loops = new Option<int>("--loops")
         {
@@ -48,13 +54,23 @@ internal static class SwitchCommand
         };
         var command = new RootCommand(
             "The InterGuest switch: joins the virtio devices of guests on this host.\n"
-            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, loops, metrics, otlp };
+            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, topology, loops, metrics, otlp };
+        var keep = new Option<bool>("--fd-store")
+        {
+            Description = "Have systemd keep the ports' listening sockets (FileDescriptorStoreMax=) while the switch is restarted: "
+                + "who connects meanwhile waits",
+        };
+        command.Add(keep);
+        var guard = new GuardOptions();
+        guard.AddTo(command);
         command.SetAction((parsed, cancel) => Run(
-            () => SwitchOptionsParser.Parse(parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops)) with
+            () => guard.Apply(parsed, SwitchOptionsParser.Parse(parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops)) with
             {
                 Metrics = SwitchOptionsParser.HttpAddress("--metrics", parsed.GetValue(metrics)),
                 Otlp = SwitchOptionsParser.Collector("--otlp", parsed.GetValue(otlp)),
-            },
+                TopologyFile = parsed.GetValue(topology) is { } file ? Path.GetFullPath(file) : null,
+                KeepSockets = parsed.GetValue(keep),
+            }),
             cancel));
         return command;
     }

@@ -17,8 +17,11 @@ public enum SwitchError
 }
 
 /// <summary>What was asked cannot be done. The message is for a person: it names the thing and the remedy.</summary>
-public sealed class SwitchException(SwitchError kind, string message) : Exception(message)
+public sealed class SwitchException(SwitchError kind, string message, string subject = "") : Exception(message)
 {
+    /// <summary>What part of a declared topology it is about: ports/NAME/FIELD; empty if of none.</summary>
+    public string Subject { get; } = subject;
+
     /// <summary>Why not.</summary>
     public SwitchError Kind { get; } = kind;
 }

@@ -1,3 +1,5 @@
+using InterGuest.Switch.Ports;
+
 namespace InterGuest.Switch;
 
 /// <summary>How the daemon was told to run.</summary>
@@ -6,8 +8,20 @@ public sealed record SwitchOptions
     /// <summary>The Unix socket of the control plane; null: none.</summary>
     public string? ControlSocket { get; init; }
 
-    /// <summary>Where the control plane listens on TCP; null: nowhere.</summary>
+    /// <summary>Where the control plane listens on TCP, with TLS (https) or without (http); null: nowhere.</summary>
     public Uri? ControlTcp { get; init; }
+
+    /// <summary>For TLS.</summary>
+    public TlsFiles? Tls { get; init; }
+
+    /// <summary>Who may do everything, as <see cref="Control.Access"/> has it.</summary>
+    public IReadOnlyList<string> Operators { get; init; } = [];
+
+    /// <summary>Who may look.</summary>
+    public IReadOnlyList<string> Readers { get; init; } = [];
+
+    /// <summary>Owner, group and mode of the control socket.</summary>
+    public SocketAccess ControlAccess { get; init; } = SocketAccess.Default;
 
     /// <summary>Where ports' sockets go that are not given a path.</summary>
     public required string SocketDirectory { get; init; }
@@ -21,6 +35,18 @@ public sealed record SwitchOptions
     /// <summary>The OpenTelemetry collector that metrics are sent to; null: none.</summary>
     public Uri? Otlp { get; init; }
 
+    /// <summary>A topology to apply at the start; null: none.</summary>
+    public string? TopologyFile { get; init; }
+
+    /// <summary>Whether the service manager is to keep listening sockets across restarts.</summary>
+    public bool KeepSockets { get; init; }
+
     /// <summary>Threads that move frames.</summary>
     public int EventLoops { get; init; } = Math.Max(1, Environment.ProcessorCount);
 }
+
+/// <summary>PEM files for TLS on the control plane.</summary>
+/// <param name="Certificate">Ours.</param>
+/// <param name="Key">Its private key.</param>
+/// <param name="ClientAuthorities">The authorities whose certificates clients must have.</param>
+public sealed record TlsFiles(string Certificate, string Key, string ClientAuthorities);

@@ -55,9 +55,25 @@ internal static class SwitchOptionsParser
                 throw Invalid($"--control: {path} is longer than the {UnixSocket.MaxPathBytes} bytes that a socket's path may have");
             return options with { ControlSocket = path };
         }
-        if (Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttp && uri.AbsolutePath == "/" && IsHost(uri))
+        if (Uri.TryCreate(endpoint, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttp || uri.Scheme == Uri.UriSchemeHttps)
+            && uri.AbsolutePath == "/" && IsHost(uri))
             return options with { ControlTcp = uri };
-        throw Invalid($"--control: '{endpoint}' is neither unix:PATH nor http://HOST:PORT with HOST an address or localhost");
+        throw Invalid($"--control: '{endpoint}' is neither unix:PATH nor https://HOST:PORT nor http://HOST:PORT with HOST an address or localhost");
+    }
+
+    /// <summary>TCP has certificates on both sides, or is this machine's own and its owner has said that this will do.</summary>
+    /// <exception cref="SwitchException">It is neither.</exception>
+    public static SwitchOptions Secure(SwitchOptions options, string? certificate, string? key, string? clientAuthorities, bool plain)
+    {
+        string?[] files = [certificate, key, clientAuthorities];
+        bool tls = options.ControlTcp?.Scheme == Uri.UriSchemeHttps;
+        if (tls != files.Any(f => f != null) || (tls && files.Contains(null)))
+            throw Invalid("--control https://HOST:PORT goes with --tls-cert, --tls-key and --tls-client-ca, all of them");
+        if (options.ControlTcp is { Scheme: "http" } uri && !plain)
+            throw Invalid($"--control {uri.OriginalString}: every user of this machine could command the switch there. Use https://, or say --plain-http if that is meant");
+        if (options.ControlTcp is { Scheme: "http", IsLoopback: false } far)
+            throw Invalid($"--control {far.OriginalString}: without TLS only loopback addresses are listened at. Use https://");
+        return tls ? options with { Tls = new TlsFiles(Path.GetFullPath(certificate!), Path.GetFullPath(key!), Path.GetFullPath(clientAuthorities!)) } : options;
     }
 
     private static string Absolute(string option, string path)

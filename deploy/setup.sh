@@ -41,6 +41,7 @@ want() { # PACKAGE WHY CHECK...: note the package if the check fails
 have() { command -v "$1"; }
 has_trusted_certificates() { [[ -s ${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt} ]]; }
 python_can() { "$PYTHON" -c "import $1"; }
+has_library() { compgen -G "/usr/lib/*/$1"; }
 has_testpmd() { have dpdk-testpmd; }
 
 check_qemu_version() {
@@ -110,6 +111,9 @@ for_tests() {
 	for_demo
 	want qemu-utils "reads and writes disks over NBD" have qemu-io
 	want dpdk-dev "a second, independent vhost-user front-end: dpdk-testpmd" has_testpmd
+	want libvirt-clients "checks the XML that is printed for libvirt" have virt-xml-validate
+	want libxml2-utils "virt-xml-validate calls xmllint" have xmllint
+	want libseccomp2 "runs the switch under its unit's system-call filter" has_library libseccomp.so.2
 	want python3 "a client in another language" test -x "$PYTHON"
 	want python3-grpcio "a client in another language" python_can grpc
 	want python3-protobuf "a client in another language" python_can google.protobuf

@@ -18,8 +18,9 @@ internal static class GlobalOptions
 
     public static Option<string> Endpoint() => new(EndpointName)
     {
-        Description = "Where the switch is: unix:PATH or http://HOST:PORT. Default: $INTERGUEST_ENDPOINT, else "
-            + "interguest/control.sock in /run (root) or in $XDG_RUNTIME_DIR (others).",
+        Description = "Where the switch is: unix:PATH, http://HOST:PORT, or https://HOST:PORT with PEM files named by "
+            + "INTERGUEST_TLS_CA, _CERT and _KEY. Default: $INTERGUEST_ENDPOINT, else interguest/control.sock in /run "
+            + "(root) or in $XDG_RUNTIME_DIR (others).",
         HelpName = "ENDPOINT",
         Recursive = true,
     };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Google.Protobuf.WellKnownTypes;
 using InterGuest.Cli.Output;
 using InterGuest.Protos.V1;
+using InterGuest.TopologyFiles;
 
 namespace InterGuest.Cli.Commands;
 

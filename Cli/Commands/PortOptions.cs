@@ -36,6 +36,24 @@ internal sealed class PortOptions
         text => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) ? number : null,
         "a number of queue pairs");
 
+    private readonly Option<string> _owner = new("--socket-owner")
+    {
+        Description = "The socket's user, e.g. libvirt-qemu. Default: the switch's.",
+        HelpName = "USER",
+    };
+
+    private readonly Option<string> _group = new("--socket-group")
+    {
+        Description = "The socket's group, e.g. kvm. Default: the switch's.",
+        HelpName = "GROUP",
+    };
+
+    private readonly Option<string> _permissions = new("--socket-mode")
+    {
+        Description = "The socket's file mode. Default: 0660.",
+        HelpName = "MODE",
+    };
+
     public PortOptions()
     {
         _type.AcceptOnlyFromAmong([.. Types.Keys]);
@@ -48,6 +66,9 @@ internal sealed class PortOptions
         command.Add(_socket);
         command.Add(_mode);
         command.Add(_queues);
+        command.Add(_owner);
+        command.Add(_group);
+        command.Add(_permissions);
     }
 
     public CreatePortRequest Request(ParseResult result, CliContext context) => new()
@@ -61,6 +82,9 @@ internal sealed class PortOptions
         },
         SocketPath = Absolute(result.GetValue(_socket) ?? "", GlobalOptions.EndpointOf(result, context)),
         QueuePairs = result.GetValue(_queues) ?? 0,
+        SocketOwner = result.GetValue(_owner) ?? "",
+        SocketGroup = result.GetValue(_group) ?? "",
+        SocketMode = result.GetValue(_permissions) ?? "",
     };
 
     // The switch has another working directory. On another machine, this one's says nothing.

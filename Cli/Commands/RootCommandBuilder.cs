@@ -32,9 +32,13 @@ internal static class RootCommandBuilder
         root.Add(GlobalOptions.Endpoint());
         root.Add(PortCommands.Create(context));
         root.Add(LinkCommands.Create(context));
+        root.Add(ApplyCommand.Create(context));
+        root.Add(ExportCommand.Create(context));
         root.Add(StatusCommand.Create(context));
         root.Add(WatchCommand.Create(context));
         root.Add(QemuCommand.Create(context));
+        root.Add(LibvirtCommand.Create(context));
+        root.Add(CloudHypervisorCommand.Create(context));
         root.Add(CompletionCommand.Create(context));
         root.Add(VersionCommand.Create(context));
         return root;

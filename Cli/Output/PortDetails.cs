@@ -16,6 +16,7 @@ internal static class PortDetails
         lines.Add("Fault", port.Fault, Words.Failure);
         lines.Add("Link", Words.OrDash(port.Link));
         lines.Add("Socket", port.SocketPath);
+        lines.Add("For", Access(port));
         lines.Add("Mode", Words.Of(port.Mode));
         lines.Add("Queue pairs", $"{port.RunningQueuePairs} running of {port.QueuePairs}");
         lines.Add("Front-end", Process(port.FrontEnd) ?? "none");
@@ -28,6 +29,11 @@ internal static class PortDetails
         lines.Add("Features", Features(port).DefaultIfEmpty("none offered yet"));
         lines.WriteTo(context.Screen);
     }
+
+    /// <summary>Who may open the socket, where that was said.</summary>
+    private static string Access(Port port) => string.Join(", ",
+        new[] { ("user", port.SocketOwner), ("group", port.SocketGroup), ("mode", port.SocketMode == "0660" ? "" : port.SocketMode) }
+            .Where(p => p.Item2.Length > 0).Select(p => $"{p.Item1} {p.Item2}"));
 
     private static string? Process(FrontEnd? frontEnd) =>
         frontEnd == null ? null : $"process {frontEnd.Pid}, user {frontEnd.Uid}";

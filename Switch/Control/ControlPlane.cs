@@ -18,7 +18,12 @@ internal static class ControlPlane
         services.AddSingleton(s => new HealthService(
             s.GetRequiredService<Switchboard>(), [.. Services.Select(d => d.FullName)], s.GetRequiredService<IHostApplicationLifetime>()));
         services.AddSingleton(new ReflectionService(Services)).AddSingleton<ReflectionAlphaService>();
-        services.AddGrpc(g => g.Interceptors.Add<ErrorInterceptor>());
+        services.AddSingleton(s => Access.Of(s.GetRequiredService<SwitchOptions>()));
+        services.AddGrpc(g =>
+        {
+            g.Interceptors.Add<GuardInterceptor>();
+            g.Interceptors.Add<ErrorInterceptor>();
+        });
     }
 
     public static void Map(IEndpointRouteBuilder routes)

@@ -12,17 +12,8 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
     private readonly long _startedAt = time.GetTimestamp();
 
     /// <inheritdoc/>
-    public override Task<Port> CreatePort(CreatePortRequest request, ServerCallContext context) => board.InvokeAsync(() =>
-    {
-        var mode = request.Mode switch
-        {
-            SocketMode.Unspecified or SocketMode.Listen => Ports.SocketMode.Listen,
-            SocketMode.Connect => Ports.SocketMode.Connect,
-            _ => throw new SwitchException(SwitchError.Invalid, $"mode: {(int)request.Mode} is not a mode this switch knows; it knows listen and connect"),
-        };
-        int pairs = request.QueuePairs == 0 ? 1 : (int)Math.Min(request.QueuePairs, int.MaxValue);
-        return board.CreatePort(request.Name, mode, request.SocketPath, pairs, type: request.Type.ToPortType()).ToProto([]);
-    });
+    public override Task<Port> CreatePort(CreatePortRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => board.CreatePort(request.Name, Declaration.ToSpec(request)).ToProto([]));
 
     /// <inheritdoc/>
     public override Task<Port> GetPort(GetPortRequest request, ServerCallContext context) =>
@@ -41,7 +32,8 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
 
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> CreateLink(CreateLinkRequest request, ServerCallContext context) =>
-        board.InvokeAsync(() => board.CreateLink(request.Name, request.Ports, HoldOf(request.Hold, "hold"), failAfter: HoldOf(request.FailAfter, "fail_after")).ToProto());
+        board.InvokeAsync(() => board.CreateLink(
+            request.Name, request.Ports, Declaration.TimeOf(request.Hold, "hold"), !request.Down, Declaration.TimeOf(request.FailAfter, "fail_after")).ToProto());
 
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> GetLink(GetLinkRequest request, ServerCallContext context) =>
@@ -61,6 +53,14 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> SetLinkUp(SetLinkUpRequest request, ServerCallContext context) =>
         board.InvokeAsync(() => board.SetLinkUp(request.Name, request.Up).ToProto());
+
+    /// <inheritdoc/>
+    public override Task<ApplyResponse> Apply(ApplyRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => TopologyApplier.Apply(board, options, request));
+
+    /// <inheritdoc/>
+    public override Task<Topology> Export(ExportRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => Declaration.Export(board, options));
 
     /// <inheritdoc/>
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => board.InvokeAsync(() => new Status
@@ -107,18 +107,6 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
                 hub.Unsubscribe(subscription);
                 return true;
             });
-        }
-    }
-
-    private static TimeSpan? HoldOf(Duration? time, string field)
-    {
-        try
-        {
-            return time?.ToTimeSpan();
-        }
-        catch (Exception e) when (e is InvalidOperationException or OverflowException)
-        {
-            throw new SwitchException(SwitchError.Invalid, $"{field}: {time!.Seconds} s and {time.Nanos} ns are not a duration");
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Text;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 
@@ -16,7 +17,7 @@ public sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) :
         }
         catch (SwitchException e)
         {
-            throw new RpcException(new Status(Code(e.Kind), e.Message));
+            throw new RpcException(new Status(Code(e.Kind), e.Message), TrailersOf(e));
         }
         catch (ObjectDisposedException)
         {
@@ -28,6 +29,10 @@ public sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) :
             throw new RpcException(new Status(StatusCode.Internal, $"the switch failed: {e.Message}. Its log has the details"));
         }
     }
+
+    /// <summary>Binary: a name that is refused may have any characters.</summary>
+    private static Metadata TrailersOf(SwitchException e) =>
+        e.Subject == "" ? [] : new Metadata { { "interguest-subject-bin", Encoding.UTF8.GetBytes(e.Subject) } };
 
     private static StatusCode Code(SwitchError kind) => kind switch
     {

@@ -29,6 +29,9 @@ internal static class ProtoMapping
         Mode = port.Spec.Mode == SocketMode.Listen ? V1.SocketMode.Listen : V1.SocketMode.Connect,
         SocketPath = port.Spec.SocketPath,
         QueuePairs = (uint)port.Spec.QueuePairs,
+        SocketOwner = port.Spec.Access.Owner,
+        SocketGroup = port.Spec.Access.Group,
+        SocketMode = port.Spec.Access.Permissions,
         State = port.State.ToProto(),
         Fault = port.FaultReason,
         StateSince = port.StateSince.ToTimestamp(),
@@ -102,7 +105,7 @@ internal static class ProtoMapping
         return message;
     }
 
-    private static V1.DeviceType ToProto(this PortType type) => type switch
+    public static V1.DeviceType ToProto(this PortType type) => type switch
     {
         PortType.Net => V1.DeviceType.Net,
         PortType.Block => V1.DeviceType.Block,

@@ -3,12 +3,13 @@ using System.Text.Json;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Native;
 
 namespace InterGuest.Switch.Control;
 
 /// <summary>
 /// Keeps ports and links in a file, so that they are there again after a restart: written anew, flushed to the disk, and
-/// put in place of the old one, whenever something changes.
+/// put in place of the old one, whenever something changes. The one before is kept, for the day when the file is damaged.
 /// </summary>
 public sealed class StateStore(string directory)
 {
@@ -20,6 +21,10 @@ public sealed class StateStore(string directory)
     /// <summary>The file.</summary>
     public string FilePath { get; } = Path.Combine(directory, "state.json");
 
+    private const string PreviousSuffix = ".previous";
+
+    private string PreviousPath => FilePath + PreviousSuffix;
+
     /// <summary>Makes what was stored. On the control thread.</summary>
     /// <param name="board">A switch without ports.</param>
     /// <param name="problem">Told of each thing that cannot be made again; the others are.</param>
@@ -29,7 +34,7 @@ public sealed class StateStore(string directory)
         if (Read() is not { } state)
             return;
         foreach (var port in state.Ports)
-            Make(() => board.CreatePort(port.Name, port.Mode, port.SocketPath, port.QueuePairs, Offer(port), port.Type, Disk(port)), () => _portsKept.Add(port), problem);
+            Make(() => board.CreatePort(port.Name, Spec(port), Offer(port), Disk(port)), () => _portsKept.Add(port), problem);
         foreach (var link in state.Links)
             Make(() => board.CreateLink(link.Name, link.Ports, Hold(link), link.AdminUp, FailAfter(link)), () => _linksKept.Add(link), problem);
     }
@@ -39,7 +44,10 @@ public sealed class StateStore(string directory)
     /// <exception cref="UnauthorizedAccessException">It may not be written.</exception>
     public void Save(Switchboard board)
     {
-        var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x"), p.Spec.Type, Text(p)));
+        var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x"), p.Spec.Type, Text(p))
+        {
+            Access = p.Spec.Access == SocketAccess.Default ? null : p.Spec.Access,
+        });
         var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds, l.FailAfter?.TotalMilliseconds));
         var state = new StoredState(
             StoredState.CurrentVersion,
@@ -55,23 +63,16 @@ public sealed class StateStore(string directory)
     private void Write(string text)
     {
         Directory.CreateDirectory(directory);
-        string temporary = FilePath + ".new";
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
-        {
-            using var writer = new StreamWriter(file, leaveOpen: true);
-            writer.WriteLine(text);
-            writer.Flush();
-            file.Flush(flushToDisk: true);
-        }
-        File.Move(temporary, FilePath, overwrite: true);
+        DurableFile.Replace(FilePath, text + "\n", PreviousPath);
     }
 
     private StoredState? Read()
     {
         try
         {
-            var state = JsonSerializer.Deserialize(File.ReadAllText(FilePath), StoredStateContext.Default.StoredState);
-            return Check(state);
+            var state = Parse(FilePath, out string text);
+            _written = text.TrimEnd();
+            return state;
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -81,29 +82,57 @@ public sealed class StateStore(string directory)
         {
             throw new SwitchException(SwitchError.Precondition, $"{FilePath} cannot be read: {e.Message} Give the switch the right to, or another directory with --state-dir");
         }
+    }
+
+    private static StoredState Parse(string path, out string text)
+    {
+        text = File.ReadAllText(path);
+        try
+        {
+            return Check(path, JsonSerializer.Deserialize(text, StoredStateContext.Default.StoredState));
+        }
         catch (JsonException e)
         {
-            throw Damaged($"at line {e.LineNumber + 1}: {e.Message}");
+            throw Damaged(path, $" at line {e.LineNumber + 1}: {e.Message}");
         }
     }
 
-    private StoredState Check(StoredState? state)
+    private static StoredState Check(string path, StoredState? state)
     {
         if (state is not null && state.Version != StoredState.CurrentVersion)
-            throw new SwitchException(SwitchError.Precondition, $"{FilePath} is of version {state.Version}, and this switch reads version {StoredState.CurrentVersion}. Move it away to begin without ports");
+            throw new SwitchException(SwitchError.Precondition, $"{path} is of version {state.Version}, and this switch reads version {StoredState.CurrentVersion}. Move it away to begin without ports");
         if (state is not { Ports: not null, Links: not null })
-            throw Damaged(": it has no ports or no links.");
+            throw Damaged(path, ": it has no ports or no links.");
         foreach (var port in state.Ports)
-            if (port is not { Name: not null, SocketPath: not null, Offered: not null } || !ulong.TryParse(port.Offered, NumberStyles.HexNumber, null, out _) || !IsWhole(port))
-                throw Damaged($": port '{port?.Name}' is not whole.");
+            if (port is not { Name: not null, SocketPath: not null, Offered: not null, Access: null or { Owner: not null, Group: not null, Permissions: not null } } || !ulong.TryParse(port.Offered, NumberStyles.HexNumber, null, out _) || !IsWhole(port))
+                throw Damaged(path, $": port '{port?.Name}' is not whole.");
         foreach (var link in state.Links)
             if (link is not { Name: not null, Ports: not null } || link.Ports.Contains(null!) || link.FailAfterMilliseconds is <= 0 or > 86_400_000 or double.NaN || !(link.HoldMilliseconds >= 0 && link.HoldMilliseconds <= Link.MaxHold.TotalMilliseconds))
-                throw Damaged($": link '{link?.Name}' is not whole.");
+                throw Damaged(path, $": link '{link?.Name}' is not whole.");
         return state;
     }
 
-    private SwitchException Damaged(string where) =>
-        new(SwitchError.Precondition, $"{FilePath} is damaged {where} Mend it, or move it away to begin without ports".Replace(" :", ":", StringComparison.Ordinal));
+    private static SwitchException Damaged(string path, string where) =>
+        new(SwitchError.Precondition, $"{path} is damaged{where} Mend it, or move it away to begin without ports{PreviousIsWhole(path)}");
+
+    /// <summary>Offers what was stored before the last change, if that can be read.</summary>
+    private static string PreviousIsWhole(string path)
+    {
+        string previous = path + PreviousSuffix;
+        if (path.EndsWith(PreviousSuffix, StringComparison.Ordinal) || !File.Exists(previous))
+            return "";
+        try
+        {
+            var state = Parse(previous, out _);
+            return $". The state before the last change is whole ({state.Ports.Count} ports, {state.Links.Count} links): mv {previous} {path}";
+        }
+        catch (Exception e) when (e is SwitchException or IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    private static PortSpec Spec(StoredPort port) => new(port.Mode, port.SocketPath, port.QueuePairs, port.Type) { Access = port.Access ?? SocketAccess.Default };
 
     /// <summary>The disk of a block port, as the message that announced it.</summary>
     private static string? Text(Port port)

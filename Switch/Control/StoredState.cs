@@ -17,10 +17,15 @@ internal sealed record StoredState(int Version, IReadOnlyList<StoredPort> Ports,
 /// <param name="Type">Of the device.</param>
 /// <param name="Disk">Of a block port: the disk that its guest sees, as its announcement in hexadecimal digits.</param>
 internal sealed record StoredPort(
-    string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered, PortType Type = PortType.Net, string? Disk = null);
+    string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered, PortType Type = PortType.Net, string? Disk = null)
+{
+    /// <summary>Who may open the socket; null: the usual.</summary>
+    public SocketAccess? Access { get; init; }
+}
 
 internal sealed record StoredLink(string Name, IReadOnlyList<string> Ports, bool AdminUp, double HoldMilliseconds, double? FailAfterMilliseconds = null);
 
-[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StoredState))]
 internal sealed partial class StoredStateContext : JsonSerializerContext;

@@ -10,6 +10,7 @@ public sealed partial class SwitchHost(Switchboard board, EventHub hub, StateSto
     {
         board.Happened += OnHappened;
         store.Restore(board, LogNotRestored);
+        board.Sockets.ForgetRest();
         board.Reconfigured += Save;
         Save();
         return true;

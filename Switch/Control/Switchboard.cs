@@ -25,6 +25,7 @@ public sealed class Switchboard : IPortHost, IDisposable
     private readonly Wiring _wiring;
     private IDisposable? _expiring;
     private bool _closing;
+    private bool _batching;
 
     /// <summary>Makes a switch without ports, and starts its threads.</summary>
     /// <param name="options">How to run.</param>
@@ -51,6 +52,9 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <summary>Told when what is to be stored is not as it was, on the control thread.</summary>
     public event Action? Reconfigured;
 
+    /// <summary>Where listening sockets come from and go to at the ends of the process's life.</summary>
+    public SocketKeeper Sockets { get; init; } = SocketKeeper.None;
+
     /// <summary>When the switch started.</summary>
     public DateTimeOffset Started { get; }
 
@@ -68,34 +72,83 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     /// <summary>Makes a port and opens its socket.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="mode">Who opens the socket.</param>
-    /// <param name="socketPath">Where; empty: by its name in the socket directory.</param>
-    /// <param name="queuePairs">Pairs of virtqueues; of a block device, queues.</param>
+    /// <param name="wanted">What its owner asks for; an empty path: by the port's name in the socket directory.</param>
     /// <param name="offeredBefore">What the port offered in an earlier life.</param>
-    /// <param name="type">Of the device.</param>
     /// <param name="disk">Of a block port: the disk that its guest saw in an earlier life.</param>
     /// <exception cref="SwitchException">It cannot be made.</exception>
-    public Port CreatePort(
-        string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0, PortType type = PortType.Net,
-        BlockAnnouncement? disk = null)
+    public Port CreatePort(string name, PortSpec wanted, ulong offeredBefore = 0, BlockAnnouncement? disk = null)
     {
-        Names.Check("name", name);
-        if (queuePairs is < 1 or > PortSpec.MaxQueuePairs)
-            throw new SwitchException(SwitchError.Invalid, $"queue_pairs: {queuePairs} is not between 1 and {PortSpec.MaxQueuePairs}");
-        if (queuePairs > 1 && type is not (PortType.Net or PortType.Block))
-            throw new SwitchException(SwitchError.Invalid, $"queue_pairs: a port of type {type.Word()} has 1, not {queuePairs}");
+        CheckPort(name, wanted);
         if (_ports.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"port {name} exists already. Choose another name, or remove it first: interguest port remove {name}");
-        string path = SocketPath(name, socketPath);
-        var port = new Port(name, new PortSpec(mode, path, queuePairs, type), offeredBefore, disk, this, _reactor, _time);
+        var spec = wanted with { SocketPath = SocketPath(name, wanted.SocketPath) };
+        var port = new Port(name, spec, offeredBefore, disk, this, _reactor, _time);
         _ports.Add(name, port);
         _wiring.Add(port);
         _told.Add(port, (port.State, ""));
         if (port.Model is BlockServerModel server)
             server.Session.Announced = () => _reactor.Post(() => OnAnnounced(port));
-        Tell(EventKind.Created, $"port {name} is {SnakeCase.Of(port.State)} at {path}", port, null);
-        Reconfigured?.Invoke();
+        Tell(EventKind.Created, $"port {name} is {SnakeCase.Of(port.State)} at {spec.SocketPath}", port, null);
+        OnReconfigured();
         return port;
+    }
+
+    /// <summary>Makes a port of a type, with nothing unusual about it.</summary>
+    /// <inheritdoc cref="CreatePort(string, PortSpec, ulong, BlockAnnouncement)"/>
+    public Port CreatePort(
+        string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0, PortType type = PortType.Net,
+        BlockAnnouncement? disk = null) => CreatePort(name, new PortSpec(mode, socketPath, queuePairs, type), offeredBefore, disk);
+
+    /// <summary>Checks what is right or wrong about a port whatever else there is.</summary>
+    /// <exception cref="SwitchException">It can never be; the message begins with the field's name.</exception>
+    public static void CheckPort(string name, PortSpec spec)
+    {
+        Names.Check("name", name);
+        if (spec.QueuePairs is < 1 or > PortSpec.MaxQueuePairs)
+            throw new SwitchException(SwitchError.Invalid, $"queue_pairs: {spec.QueuePairs} is not between 1 and {PortSpec.MaxQueuePairs}");
+        if (spec.QueuePairs > 1 && spec.Type is not (PortType.Net or PortType.Block))
+            throw new SwitchException(SwitchError.Invalid, $"queue_pairs: a port of type {spec.Type.Word()} has 1, not {spec.QueuePairs}");
+        if (spec.SocketPath != "")
+            CheckPath(spec.SocketPath);
+        spec.Access.Check();
+        if (spec.Mode == SocketMode.Connect && spec.Access != SocketAccess.Default)
+            throw new SwitchException(SwitchError.Invalid, "socket_owner, socket_group and socket_mode: in mode connect the front-end makes the socket, and says whose it is");
+    }
+
+    /// <summary>Checks what is right or wrong about a link whatever else there is.</summary>
+    /// <exception cref="SwitchException">It can never be; the message begins with the field's name.</exception>
+    public static void CheckLink(string name, IReadOnlyList<string> ports, TimeSpan? hold)
+    {
+        Names.Check("name", name);
+        if (ports.Count != 2 || ports[0] == ports[1])
+            throw new SwitchException(SwitchError.Invalid, "ports: a link joins two different ports");
+        if (hold is { } time && (time < TimeSpan.Zero || time > Link.MaxHold))
+            throw new SwitchException(SwitchError.Invalid, $"hold: {time} is not between 0 and {Link.MaxHold.TotalSeconds} seconds");
+    }
+
+    /// <summary>Checks that ports of two types can be linked.</summary>
+    /// <exception cref="SwitchException">They cannot.</exception>
+    public static void CheckTypes((string Name, PortType Type) first, (string Name, PortType Type) second)
+    {
+        if (first.Type.Peer() != second.Type)
+            throw new SwitchException(
+                SwitchError.Precondition,
+                $"ports: {first.Name} is of type {first.Type.Word()} and {second.Name} of type {second.Type.Word()}; a link joins {first.Type.Word()} with {first.Type.Peer().Word()}");
+    }
+
+    /// <summary>Does several changes, which are stored once, at the end.</summary>
+    public void Batch(Action changes)
+    {
+        _batching = true;
+        try
+        {
+            changes();
+        }
+        finally
+        {
+            _batching = false;
+            OnReconfigured();
+        }
     }
 
     /// <summary>The port of that name.</summary>
@@ -115,22 +168,18 @@ public sealed class Switchboard : IPortHost, IDisposable
         _wiring.Remove(port);
         port.Dispose();
         Tell(EventKind.Deleted, $"port {name} is removed", port, null);
-        Reconfigured?.Invoke();
+        OnReconfigured();
     }
 
     /// <summary>Joins two ports.</summary>
     /// <exception cref="SwitchException">They cannot be joined.</exception>
     public Link CreateLink(string name, IReadOnlyList<string> ports, TimeSpan? hold, bool adminUp = true, TimeSpan? failAfter = null)
     {
-        Names.Check("name", name);
-        if (ports.Count != 2 || ports[0] == ports[1])
-            throw new SwitchException(SwitchError.Invalid, "ports: a link joins two different ports");
-        if (hold is { } time && (time < TimeSpan.Zero || time > Link.MaxHold))
-            throw new SwitchException(SwitchError.Invalid, $"hold: {time} is not between 0 and {Link.MaxHold.TotalSeconds} seconds");
+        CheckLink(name, ports, hold);
         if (_links.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"link {name} exists already. Choose another name, or remove it first: interguest link remove {name}");
         Port first = Unlinked(ports[0]), second = Unlinked(ports[1]);
-        CheckTypes(first, second);
+        CheckTypes((first.Name, first.Spec.Type), (second.Name, second.Spec.Type));
         if (failAfter is { } after && (first.Spec.Type is not (PortType.Block or PortType.BlockServer) || after <= TimeSpan.Zero || after > Link.MaxFailAfter))
             throw new SwitchException(
                 SwitchError.Invalid, $"fail_after: {after} is not more than 0 and at most {Link.MaxFailAfter.TotalHours} hours, of a link of a block port");
@@ -142,7 +191,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         WatchExpiry();
         link.Update();
         Tell(EventKind.Created, $"link {name} joins {first.Name} and {second.Name}: {Describe(link)}", null, link);
-        Reconfigured?.Invoke();
+        OnReconfigured();
         return link;
     }
 
@@ -159,7 +208,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _links.Remove(name);
         _wiring.Disconnect(link);
         Tell(EventKind.Deleted, $"link {name} is removed", null, link);
-        Reconfigured?.Invoke();
+        OnReconfigured();
     }
 
     /// <summary>Sets a link up or down.</summary>
@@ -172,7 +221,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         link.AdminUp = up;
         _wiring.Refresh(link);
         UpdateLink(link);
-        Reconfigured?.Invoke();
+        OnReconfigured();
         return link;
     }
 
@@ -207,6 +256,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _reactor.Invoke(() =>
         {
             _closing = true;
+            Sockets.HandOver();
             foreach (var port in _ports.Values)
             {
                 _wiring.Pause(port);
@@ -251,7 +301,13 @@ public sealed class Switchboard : IPortHost, IDisposable
             UpdateLink(link);
     }
 
-    void IPortHost.OfferGrew(Port port) => Reconfigured?.Invoke();
+    void IPortHost.OfferGrew(Port port) => OnReconfigured();
+
+    private void OnReconfigured()
+    {
+        if (!_batching)
+            Reconfigured?.Invoke();
+    }
 
     private void UpdateLink(Link link)
     {
@@ -271,15 +327,6 @@ public sealed class Switchboard : IPortHost, IDisposable
         return !port.Spec.Type.TakesManyLinks() && LinksOf(port) is [var link, ..]
             ? throw new SwitchException(SwitchError.Precondition, $"port {name} is linked already, by link {link.Name}. Remove that first: interguest link remove {link.Name}")
             : port;
-    }
-
-    private static void CheckTypes(Port first, Port second)
-    {
-        PortType a = first.Spec.Type, b = second.Spec.Type;
-        if (a.Peer() != b)
-            throw new SwitchException(
-                SwitchError.Precondition,
-                $"ports: {first.Name} is of type {a.Word()} and {second.Name} of type {b.Word()}; a link joins {a.Word()} with {a.Peer().Word()}");
     }
 
     /// <summary>A guest that uses a disk must not find another one in its place.</summary>
@@ -317,12 +364,23 @@ public sealed class Switchboard : IPortHost, IDisposable
         client.OnDeviceChanged(isResized);
         if (isResized)
             Tell(EventKind.Changed, $"port {client.Name}: its disk has {disk.Capacity * BlockRequest.SectorBytes} bytes now", client, null);
-        Reconfigured?.Invoke();
+        OnReconfigured();
     }
 
     private string SocketPath(string name, string socketPath)
     {
         string path = socketPath == "" ? Path.Combine(_options.SocketDirectory, name + ".sock") : socketPath;
+        CheckPath(path);
+        // Also for a path that was stored: a reboot empties /run.
+        if (Path.GetDirectoryName(path) == Path.TrimEndingDirectorySeparator(_options.SocketDirectory))
+            MakeSocketDirectory();
+        if (_ports.Values.FirstOrDefault(p => p.Spec.SocketPath == path) is { } other)
+            throw new SwitchException(SwitchError.Precondition, $"socket {path} is in use by port {other.Name}. Choose another path");
+        return path;
+    }
+
+    private static void CheckPath(string path)
+    {
         if (!Path.IsPathFullyQualified(path))
             throw new SwitchException(SwitchError.Invalid, $"socket_path: {path} is not absolute");
         if (path.Contains('\0', StringComparison.Ordinal))
@@ -330,11 +388,6 @@ public sealed class Switchboard : IPortHost, IDisposable
         if (!UnixSocket.Fits(path))
             throw new SwitchException(
                 SwitchError.Invalid, $"socket_path: {path} is longer than the {UnixSocket.MaxPathBytes} bytes that a socket's path may have. Choose a shorter one");
-        if (socketPath == "")
-            MakeSocketDirectory();
-        if (_ports.Values.FirstOrDefault(p => p.Spec.SocketPath == path) is { } other)
-            throw new SwitchException(SwitchError.Precondition, $"socket {path} is in use by port {other.Name}. Choose another path");
-        return path;
     }
 
     private void MakeSocketDirectory()

@@ -29,4 +29,7 @@ public interface IPortHost
 
     /// <summary>The port has offered more than before, which is to be remembered.</summary>
     void OfferGrew(Port port);
+
+    /// <summary>Where listening sockets come from and go to at the ends of the process's life.</summary>
+    SocketKeeper Sockets { get; }
 }

@@ -97,6 +97,8 @@ public sealed class Port : IDisposable
 
     internal TimeProvider Time { get; }
 
+    internal SocketKeeper Sockets => _host.Sockets;
+
     private PortState IdleState => !Model.CanConnect ? PortState.Waiting : Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
 
     /// <summary>The queues that take frames for the guest, those that run.</summary>

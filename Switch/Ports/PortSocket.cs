@@ -9,7 +9,6 @@ internal sealed class PortSocket : IDisposable
     /// <summary>Messages per wake-up: the others wait their turn behind other ports.</summary>
     private const int MessagesPerTurn = 32;
 
-    private const int SocketFileMode = 0x1b0; // rw-rw----
     private static readonly TimeSpan ReconnectEvery = TimeSpan.FromMilliseconds(500);
 
     /// <summary>How long to leave connections waiting when we are out of file descriptors.</summary>
@@ -78,7 +77,11 @@ internal sealed class PortSocket : IDisposable
             _reactor.Unwatch(_listener, _listenerToken);
             _listener.Dispose();
             DropWaiting();
-            UnixSocket.Remove(_port.Spec.SocketPath);
+            if (!_port.Sockets.IsHandingOver)
+            {
+                _port.Sockets.Forget(_port.Name);
+                UnixSocket.Remove(_port.Spec.SocketPath);
+            }
         }
         Close();
     }
@@ -93,7 +96,7 @@ internal sealed class PortSocket : IDisposable
         }
         try
         {
-            _listener = UnixSocket.Listen(_port.Spec.SocketPath, SocketFileMode);
+            _listener = Listen(_port);
         }
         catch (NativeException e)
         {
@@ -101,6 +104,19 @@ internal sealed class PortSocket : IDisposable
         }
         _open = true;
         _listenerToken = _reactor.Watch(_listener, Accept);
+    }
+
+    private static FileDescriptor Listen(Port port)
+    {
+        var (path, access) = (port.Spec.SocketPath, port.Spec.Access);
+        if (port.Sockets.Take(port.Name, path) is { } kept)
+        {
+            SocketFile.SetAccess(path, access.UserId, access.GroupId, access.Mode);
+            return kept;
+        }
+        var listener = UnixSocket.Listen(path, access.UserId, access.GroupId, access.Mode);
+        port.Sockets.Keep(port.Name, listener);
+        return listener;
     }
 
     private void Accept()

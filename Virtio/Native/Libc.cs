@@ -15,7 +15,7 @@ internal static unsafe partial class Libc
 
     internal const int EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, EAGAIN = 11, EACCES = 13, EBUSY = 16, ENODEV = 19, EINVAL = 22, ENOSPC = 28, ENAMETOOLONG = 36, EOPNOTSUPP = 95, ECONNRESET = 104, ECONNREFUSED = 111, EDQUOT = 122;
 
-    internal const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_CLOEXEC = 0x80000, SOCK_NONBLOCK = 0x800;
+    internal const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0x80000, SOCK_NONBLOCK = 0x800;
     internal const int SOL_SOCKET = 1, SCM_RIGHTS = 1, SO_PEERCRED = 17;
     internal const int MSG_CTRUNC = 8, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000, MSG_CMSG_CLOEXEC = 0x40000000;
 
@@ -27,9 +27,9 @@ internal static unsafe partial class Libc
     internal const int MADV_DONTDUMP = 16;
     internal const int SA_SIGINFO = 4, SA_ONSTACK = 0x08000000, SA_RESTART = 0x10000000;
     internal const uint MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2;
-    internal const int F_DUPFD_CLOEXEC = 1030, F_GETFL = 3, F_SETFL = 4, F_ADD_SEALS = 1033, F_GET_SEALS = 1034;
+    internal const int F_DUPFD_CLOEXEC = 1030, F_SETFD = 2, FD_CLOEXEC = 1, F_GETFL = 3, F_SETFL = 4, F_ADD_SEALS = 1033, F_GET_SEALS = 1034;
     internal const int F_SEAL_SEAL = 1, F_SEAL_SHRINK = 2, F_SEAL_GROW = 4, O_NONBLOCK = 0x800;
-    internal const int O_RDWR = 2, O_DSYNC = 0x1000, O_DIRECT = 0x4000, O_CLOEXEC = 0x80000;
+    internal const int O_RDWR = 2, O_DSYNC = 0x1000, O_DIRECT = 0x4000, O_DIRECTORY = 0x10000, O_CLOEXEC = 0x80000;
     internal const int F_OFD_SETLK = 37, FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 16;
     internal const short F_RDLCK = 0, F_WRLCK = 1;
 
@@ -125,6 +125,9 @@ internal static unsafe partial class Libc
     internal static partial int accept4(int fd, byte* address, uint* length, int flags);
 
     [LibraryImport(Library, SetLastError = true)]
+    internal static partial int getsockname(int fd, byte* address, uint* length);
+
+    [LibraryImport(Library, SetLastError = true)]
     internal static partial int connect(int fd, byte* address, uint length);
 
     [LibraryImport(Library, SetLastError = true)]
@@ -214,6 +217,24 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int unlink(string path);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int link(string path, string other);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int fsync(int fd);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint getpwnam(string name);
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial nint getgrnam(string name);
+
+    [LibraryImport(Library)]
+    internal static partial uint geteuid();
+
+    [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int chown(string path, uint user, uint group);
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int chmod(string path, uint mode);

@@ -19,7 +19,10 @@ public static unsafe class UnixSocket
     /// replaced; anything else in the way is left alone.
     /// </summary>
     /// <exception cref="NativeException">EADDRINUSE: somebody listens there, or it is not a socket; others as bind(2) says.</exception>
-    public static FileDescriptor Listen(string path, int mode)
+    public static FileDescriptor Listen(string path, int mode) => Listen(path, SocketFile.Unchanged, SocketFile.Unchanged, (uint)mode);
+
+    /// <inheritdoc cref="Listen(string, int)"/>
+    public static FileDescriptor Listen(string path, uint user, uint group, uint mode)
     {
         RemoveStale(path);
         var fd = Create();
@@ -28,7 +31,7 @@ public static unsafe class UnixSocket
             byte* address = stackalloc byte[AddressBytes];
             uint length = WriteAddress(path, new Span<byte>(address, AddressBytes));
             Libc.Check(Libc.bind(fd.Number, address, length), $"bind {path}");
-            Libc.Check(Libc.chmod(path, (uint)mode), $"chmod {path}");
+            SocketFile.SetAccess(path, user, group, mode); // before anybody can connect
             Libc.Check(Libc.listen(fd.Number, Backlog), $"listen {path}");
             return fd;
         }
@@ -85,6 +88,18 @@ public static unsafe class UnixSocket
         return Libc.getsockopt(socket.Number, Libc.SOL_SOCKET, Libc.SO_PEERCRED, &credentials, &length) == 0
             ? (credentials.Pid, credentials.Uid)
             : (0, 0);
+    }
+
+    /// <summary>The path that a socket was bound to; empty if it is none of ours, or has none.</summary>
+    public static string PathOf(FileDescriptor socket)
+    {
+        byte* address = stackalloc byte[AddressBytes];
+        uint length = AddressBytes;
+        if (Libc.getsockname(socket.Number, address, &length) < 0 || length <= 2 || address[0] != Libc.AF_UNIX || address[2] == 0)
+            return "";
+        var path = new ReadOnlySpan<byte>(address + 2, (int)Math.Min(length, AddressBytes) - 2);
+        int end = path.IndexOf((byte)0);
+        return Encoding.UTF8.GetString(end < 0 ? path : path[..end]);
     }
 
     /// <summary>Whether there is a socket at <paramref name="path"/>, used or not.</summary>

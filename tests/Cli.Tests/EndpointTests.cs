@@ -23,7 +23,8 @@ public class EndpointTests
     [InlineData("unix:")]
     [InlineData("unix://host/x.sock")]
     [InlineData("/run/x.sock")]
-    [InlineData("https://host:1")]
+    [InlineData("ftp://host:1")]
+    [InlineData("https://host:1/path")]
     [InlineData("http://host:1/path")]
     [InlineData("http://me@host:1")]
     [InlineData("host:1")]
@@ -77,5 +78,19 @@ public class EndpointTests
     {
         var run = new CliRun { IsRoot = true };
         Assert.Equal(ExitCodes.Usage, await run.RunAsync("port", "list", "--endpoint", ""));
+    }
+
+    [Fact]
+    public async Task AnHttpsEndpointNeedsCertificates()
+    {
+        var run = new CliRun();
+        Assert.Equal(2, await run.RunAsync("--endpoint", "https://host:1", "status"));
+        Assert.Contains("an https endpoint needs INTERGUEST_TLS_CERT", run.Error.ToString());
+        run = new CliRun
+        {
+            Variables = { ["INTERGUEST_TLS_CERT"] = "/no/c", ["INTERGUEST_TLS_KEY"] = "/no/k", ["INTERGUEST_TLS_CA"] = "/no/a" },
+        };
+        Assert.Equal(2, await run.RunAsync("--endpoint", "https://host:1", "status"));
+        Assert.Contains("the certificates cannot be used", run.Error.ToString());
     }
 }

@@ -17,17 +17,19 @@ internal sealed class TestSwitch : IDisposable
 
     public TestSwitch(int loops = 2, Func<string, string>? socketDirectory = null)
     {
-        var options = new SwitchOptions
+        Options = new SwitchOptions
         {
             SocketDirectory = socketDirectory?.Invoke(Directory.Root) ?? Directory.Root,
             StateDirectory = Directory.At("state"),
             EventLoops = loops,
         };
-        Board = new Switchboard(options, TimeProvider.System, _failures.Enqueue);
+        Board = new Switchboard(Options, TimeProvider.System, _failures.Enqueue);
         Do(b => b.Happened += Record);
     }
 
     public TemporaryDirectory Directory { get; } = new();
+
+    public SwitchOptions Options { get; }
 
     public Switchboard Board { get; }
 

@@ -6,6 +6,9 @@ public static class SourceTree
     /// <summary>The top of the source tree that the tests were built from.</summary>
     public static string Root { get; } = Find();
 
+    /// <summary>A file or folder of it.</summary>
+    public static string At(string path) => Path.Combine(Root, path);
+
     private static string Find()
     {
         string? directory = AppContext.BaseDirectory;

@@ -9,6 +9,8 @@ internal sealed class CliRun
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    public string Input { get; init; } = "";
+
     public Dictionary<string, string> Variables { get; } = [];
 
     public bool IsTerminal { get; init; }
@@ -48,6 +50,7 @@ internal sealed class CliRun
     public CliContext Context() => new()
     {
         Screen = new Screen(Out, IsTerminal, Width, Colours),
+        In = new StringReader(Input),
         Error = Error,
         ErrorIsTerminal = IsTerminal,
         Environment = name => Variables.GetValueOrDefault(name),

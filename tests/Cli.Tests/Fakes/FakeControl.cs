@@ -106,6 +106,22 @@ internal sealed class FakeControl : Control.ControlBase
         return new Link { Name = request.Name, AdminUp = request.Up, State = state };
     }
 
+    public ApplyResponse Applied { get; } = new();
+
+    public Topology Exported { get; } = new();
+
+    public override async Task<ApplyResponse> Apply(ApplyRequest request, ServerCallContext context)
+    {
+        await BeginAsync(request, context);
+        return Applied;
+    }
+
+    public override async Task<Topology> Export(ExportRequest request, ServerCallContext context)
+    {
+        await BeginAsync(request, context);
+        return Exported;
+    }
+
     public override async Task<SwitchStatus> GetStatus(GetStatusRequest request, ServerCallContext context)
     {
         await BeginAsync(request, context);

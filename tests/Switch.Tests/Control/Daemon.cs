@@ -49,29 +49,37 @@ internal sealed class Daemon : IDisposable
     /// <param name="directory">Where all that is its own goes.</param>
     /// <param name="options">In place of its control socket.</param>
     /// <param name="state">Its state directory.</param>
+    /// <param name="within">A command that runs it.</param>
     /// <param name="unprivileged">Bound by file modes even if the tests run as root, who then has no capabilities.</param>
-    public static Daemon Launch(TemporaryDirectory directory, string? options = null, string state = "state", bool unprivileged = false)
+    public static Daemon Launch(TemporaryDirectory directory, string? options = null, string state = "state", bool unprivileged = false, string[]? within = null)
     {
         string control = directory.At("control.sock");
-        options ??= $"--control unix:{control}";
+        var (program, arguments) = CommandLine(directory, options ?? $"--control unix:{control}", state);
+        if (unprivileged)
+        {
+            Directory.CreateDirectory(directory.At(state), ReadOnly);
+            if (Environment.IsPrivilegedProcess)
+                (program, arguments) = ("setpriv", ["--bounding-set=-all", "--inh-caps=-all", program, .. arguments]);
+        }
+        if (within != null)
+            (program, arguments) = (within[0], [.. within[1..], program, .. arguments]);
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root };
+        return new Daemon(Process.Start(start)!, control);
+    }
+
+    /// <summary>The program and its arguments.</summary>
+    public static (string Program, string[] Arguments) CommandLine(TemporaryDirectory directory, string options, string state = "state")
+    {
         // The copy beside the tests lacks what the web framework brings, so it runs as the tests do.
         string beside = AppContext.BaseDirectory;
         string[] arguments =
         [
             "exec", "--runtimeconfig", beside + "InterGuest.Switch.Tests.runtimeconfig.json", "--depsfile", beside + "InterGuest.Switch.Tests.deps.json",
-            beside + "interguest-switch.dll", "--socket-dir", directory.At("ports"), "--state-dir", directory.At(state), .. options.Split(' '),
+            beside + "interguest-switch.dll", "--socket-dir", directory.At("ports"), "--state-dir", directory.At(state), .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries),
         ];
         if (!options.Contains("--loops", StringComparison.Ordinal))
             arguments = [.. arguments, "--loops", "1"];
-        string program = "dotnet";
-        if (unprivileged)
-        {
-            Directory.CreateDirectory(directory.At(state), ReadOnly);
-            if (Environment.IsPrivilegedProcess)
-                (program, arguments) = ("setpriv", ["--bounding-set=-all", "--inh-caps=-all", "dotnet", .. arguments]);
-        }
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = directory.Root };
-        return new Daemon(Process.Start(start)!, control);
+        return ("dotnet", arguments);
     }
 
     /// <summary>From now on it gets no descriptor of this number or a higher one.</summary>
@@ -81,6 +89,9 @@ internal sealed class Daemon : IDisposable
         await prlimit.WaitForExitAsync();
         Assert.Equal(0, prlimit.ExitCode);
     }
+
+    /// <summary>The fields of its /proc/PID/status.</summary>
+    public Dictionary<string, string> Status() => File.ReadLines($"/proc/{_process.Id}/status").ToDictionary(l => l.Split(':')[0], l => l[(l.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim());
 
     /// <summary>CPU time of one of its threads.</summary>
     public TimeSpan CpuTimeOf(string thread) => Threads.CpuTime($"/proc/{_process.Id}", thread);

@@ -87,9 +87,36 @@ public sealed class DaemonTests : IDisposable
         Assert.Single(error.TrimEnd().Split('\n'));
     }
 
+    [Fact]
+    public async Task ATopologyIsAppliedAtTheStart()
+    {
+        string file = _directory.At("lan.yaml"), options = $"--control unix:{_directory.At("control.sock")} --topology {file}";
+        await File.WriteAllTextAsync(file, "ports:\n  a:\n  b:\nlinks:\n  l: {ports: [a, b]}\n");
+        for (int life = 0; life < 2; life++)
+        {
+            using var daemon = Daemon.Launch(_directory, options);
+            await RunningApplication.AnsweringAsync(daemon.Client, daemon.Exit);
+            var status = await daemon.Client.GetStatusAsync(new());
+            Assert.Equal((2, 1), (status.Ports.Count, status.Links.Count));
+            await daemon.SignalAsync("TERM");
+            Assert.Contains($"applied: {(life == 0 ? 3 : 0)} changes", (await daemon.EndAsync()).Output, StringComparison.Ordinal);
+        }
+        await File.WriteAllTextAsync(file, "ports:\n  a:\n  b:\n    queue_pairs: 1000\n");
+        using var refused = Daemon.Launch(_directory, options);
+        var (exitCode, _, error) = await refused.EndAsync();
+        Assert.Equal((2, $"interguest-switch: {file}:4: port b: queue_pairs: 1000 is not between 1 and 128\n"), (exitCode, error));
+    }
+
     [Theory]
-    [InlineData("--control tcp:x", 2, "neither unix:PATH nor http://")]
+    [InlineData("--control tcp:x", 2, "neither unix:PATH nor https://")]
     [InlineData("--control http://example.org:80", 2, "HOST an address or localhost")]
+    [InlineData("--control http://127.0.0.1:80", 2, "or say --plain-http")]
+    [InlineData("--control http://192.0.2.1:80 --plain-http", 2, "only loopback addresses")]
+    [InlineData("--control https://127.0.0.1:80", 2, "--tls-cert, --tls-key and --tls-client-ca, all of them")]
+    [InlineData("--control https://127.0.0.1:80 --tls-cert a --tls-key b", 2, "--tls-cert, --tls-key and --tls-client-ca, all of them")]
+    [InlineData("--control https://127.0.0.1:80 --tls-cert /no/a --tls-key /no/b --tls-client-ca /no/c", 1, "--tls-cert and --tls-key: /no/a")]
+    [InlineData("--control-mode 999", 2, "--control-mode: '999' is not a file mode")]
+    [InlineData("--control-group no-such-group", 2, "--control-group: there is no group 'no-such-group'")]
     [InlineData("--loops 0", 1, "between 1 and 256")]
     [InlineData("--control unix:/proc/self/x/control.sock", 1, "/proc/self/x")]
     public async Task BadOptionsAreExplained(string options, int exitCode, string text)
@@ -119,7 +146,7 @@ public sealed class DaemonTests : IDisposable
             Assert.Equal(0, daemon.ListeningTcpSockets());
         int port = FreePort();
         using var other = new TemporaryDirectory();
-        using var asked = Daemon.Launch(other, $"--control http://127.0.0.1:{port}");
+        using var asked = Daemon.Launch(other, $"--control http://127.0.0.1:{port} --plain-http");
         using var channel = Grpc.Net.Client.GrpcChannel.ForAddress($"http://127.0.0.1:{port}");
         var client = new Protos.V1.Control.ControlClient(channel);
         await RunningApplication.AnsweringAsync(client, asked.Exit);

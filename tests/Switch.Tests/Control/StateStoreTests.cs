@@ -63,6 +63,16 @@ public sealed class StateStoreTests : IDisposable
         });
     }
 
+    /// <summary>A reboot empties /run, where the directory of the sockets is.</summary>
+    [Fact]
+    public async Task TheSocketDirectoryIsMadeAgain()
+    {
+        string sockets = _directory.At("run/ports");
+        await WithSwitch(board => board.CreatePort("a", SocketMode.Listen, "", 1), sockets: sockets);
+        Directory.Delete(_directory.At("run"), recursive: true);
+        Assert.Equal("a Listen a.sock 1", await WithSwitch(Describe, sockets: sockets));
+    }
+
     public static TheoryData<string> Damaged =>
     [
         "", "{", "null", "[]", "{\"version\":1}", "{\"version\":1,\"ports\":[{}],\"links\":[]}",
@@ -83,6 +93,36 @@ public sealed class StateStoreTests : IDisposable
         var error = await Record.ExceptionAsync(() => WithSwitch(Describe));
         Assert.Contains(StateFile, Assert.IsType<SwitchException>(error).Message, StringComparison.Ordinal);
         Assert.Equal(text, await File.ReadAllTextAsync(StateFile));
+    }
+
+    /// <summary>The last good state is kept beside it, and offered.</summary>
+    [Fact]
+    public async Task TheStateBeforeTheLastChangeIsOfferedInPlaceOfADamagedOne()
+    {
+        string previous = StateFile + ".previous";
+        await WithSwitch(board =>
+        {
+            board.CreatePort("a", SocketMode.Listen, "", 1);
+            return board.CreatePort("b", SocketMode.Listen, "", 1);
+        });
+        await WithSwitch(Describe); // nothing changes, and nothing is written
+        string text = await File.ReadAllTextAsync(StateFile);
+        await File.WriteAllTextAsync(StateFile, text[..(text.Length / 2)]); // as a disk that was full leaves it
+        var error = await Assert.ThrowsAsync<SwitchException>(() => WithSwitch(Describe));
+        Assert.Contains($"{StateFile} is damaged at line ", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith($"The state before the last change is whole (1 ports, 0 links): mv {previous} {StateFile}", error.Message, StringComparison.Ordinal);
+        File.Move(previous, StateFile, overwrite: true);
+        Assert.Equal("a Listen a.sock 1", await WithSwitch(Describe));
+    }
+
+    [Fact]
+    public async Task ADamagedStateBeforeTheLastChangeIsNotOffered()
+    {
+        Directory.CreateDirectory(_directory.At("state"));
+        await File.WriteAllTextAsync(StateFile, "{");
+        await File.WriteAllTextAsync(StateFile + ".previous", "{");
+        var error = await Assert.ThrowsAsync<SwitchException>(() => WithSwitch(Describe));
+        Assert.EndsWith("move it away to begin without ports", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -156,9 +196,9 @@ public sealed class StateStoreTests : IDisposable
     ]);
 
     /// <summary>The life of a switch: it starts, does something on its control thread, then something beside it, and ends.</summary>
-    private async Task<T> WithSwitch<T>(Func<Switchboard, T> work, Func<T, T>? beside = null)
+    private async Task<T> WithSwitch<T>(Func<Switchboard, T> work, Func<T, T>? beside = null, string? sockets = null)
     {
-        var options = new SwitchOptions { SocketDirectory = _directory.Root, StateDirectory = _directory.At("state"), EventLoops = 1 };
+        var options = new SwitchOptions { SocketDirectory = sockets ?? _directory.Root, StateDirectory = _directory.At("state"), EventLoops = 1 };
         using var board = new Switchboard(options, TimeProvider.System, _ => { });
         var host = new SwitchHost(board, new EventHub(), new StateStore(options.StateDirectory), NullLogger<SwitchHost>.Instance, TimeProvider.System);
         await host.StartAsync(default);

@@ -1,10 +1,10 @@
 using System.Globalization;
 using Google.Protobuf.WellKnownTypes;
 
-namespace InterGuest.Cli.Commands;
+namespace InterGuest.TopologyFiles;
 
 /// <summary>Durations as people write them: 500ms, 2s, 1.5s, 250us, 0.</summary>
-internal static class DurationText
+public static class DurationText
 {
     // Whole ones first: "ms" ends with "s".
     private static readonly (string Unit, decimal Nanoseconds)[] Units =
@@ -19,6 +19,17 @@ internal static class DurationText
             if (text.EndsWith(unit, StringComparison.Ordinal) && Number(text[..^unit.Length]) is { } number)
                 return Of(number, nanoseconds);
         return null;
+    }
+
+    /// <summary>As short as it still says all: the largest unit in which it is a whole number.</summary>
+    public static string Format(Duration duration)
+    {
+        ArgumentNullException.ThrowIfNull(duration);
+        decimal total = (duration.Seconds * 1_000_000_000m) + duration.Nanos;
+        if (total == 0)
+            return "0";
+        (string unit, decimal nanoseconds) = Units.Reverse().FirstOrDefault(u => total % u.Nanoseconds == 0, ("us", 1_000));
+        return (total / nanoseconds).ToString(CultureInfo.InvariantCulture) + unit;
     }
 
     private static decimal? Number(string digits) =>

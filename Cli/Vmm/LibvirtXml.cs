@@ -1,0 +1,40 @@
+using System.Xml.Linq;
+using InterGuest.Cli.Qemu;
+using InterGuest.Protos.V1;
+
+namespace InterGuest.Cli.Vmm;
+
+/// <summary>What libvirt is told to attach a guest to a port: a pure function of the port (libvirt's formatdomain).</summary>
+internal static class LibvirtXml
+{
+    /// <summary>Memory that another process can have, too.</summary>
+    public static XElement MemoryBacking() => new("memoryBacking",
+        new XElement("source", new XAttribute("type", "memfd")),
+        new XElement("access", new XAttribute("mode", "shared")));
+
+    public static XElement Device(Port port) => new("interface", new XAttribute("type", "vhostuser"),
+        new XElement("mac", new XAttribute("address", QemuText.Mac(port.Name))),
+        Source(port),
+        new XElement("model", new XAttribute("type", "virtio")),
+        port.QueuePairs > 1 ? new XElement("driver", new XAttribute("queues", port.QueuePairs)) : null);
+
+    /// <summary>The smallest domain that has it.</summary>
+    public static XElement Domain(Port port) => new("domain", new XAttribute("type", "kvm"),
+        new XElement("name", port.Name),
+        new XElement("memory", new XAttribute("unit", "MiB"), 512),
+        MemoryBacking(),
+        new XElement("vcpu", Math.Max(1, port.QueuePairs)),
+        new XElement("os", new XElement("type", new XAttribute("arch", "x86_64"), "hvm")),
+        new XElement("devices", Device(port)));
+
+    // The side that connects tries again, so that a restart of the other is survived.
+    private static XElement Source(Port port)
+    {
+        bool listens = port.Mode == SocketMode.Connect;
+        return new XElement("source",
+            new XAttribute("type", "unix"),
+            new XAttribute("path", port.SocketPath),
+            new XAttribute("mode", listens ? "server" : "client"),
+            listens ? null : new XElement("reconnect", new XAttribute("enabled", "yes"), new XAttribute("timeout", 1)));
+    }
+}
