@@ -84,6 +84,9 @@ public sealed class BlockClient(BlockCounters counters)
         WritesFlushed = WritesDone;
     }
 
+    /// <summary>Counts anew what the server has.</summary>
+    internal void CountPartsOut() => PartsOut = _queues.Sum(q => q.Flights.Sum(f => f.PartsOut));
+
     /// <summary>The guest has gone, and its requests with it.</summary>
     public void Clear()
     {

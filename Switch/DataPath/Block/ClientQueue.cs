@@ -15,6 +15,7 @@ internal sealed class ClientQueue : IDisposable
     private readonly ushort[] _waiting;
     private readonly HashSet<BlockTag> _orphans = [];
     private int _waitingFirst;
+    private SplitQueue? _loadedFrom;
 
     public ClientQueue(BlockClient client, ushort index, int size)
     {
@@ -70,6 +71,20 @@ internal sealed class ClientQueue : IDisposable
     public Flight this[ushort head] => _flights[head] ??= new Flight(head);
 
     public IEnumerable<Flight> Flights => _flights.Where(f => f is { InUse: true })!;
+
+    /// <summary>Walks the chains of all requests on their way again, if that is another ring than last time: its memory may be elsewhere.</summary>
+    public void Load(SplitQueue ring)
+    {
+        if (ReferenceEquals(ring, _loadedFrom))
+            return;
+        _loadedFrom = ring;
+        foreach (var flight in Flights)
+        {
+            var (readable, writable) = (flight.Chain.ReadableBytes, flight.Chain.WritableBytes);
+            flight.IsSpoilt = ring.Retake(flight.Head, flight.Chain) != PopResult.Chain
+                || (readable, writable) != (flight.Chain.ReadableBytes, flight.Chain.WritableBytes);
+        }
+    }
 
     /// <summary>A request is on its way.</summary>
     /// <param name="flight">Which.</param>
@@ -153,6 +168,7 @@ internal sealed class ClientQueue : IDisposable
     /// <param name="ring">The ring, for those that were not taken again yet.</param>
     public void FailAll(SplitQueue ring)
     {
+        Load(ring);
         foreach (var flight in Flights.ToArray())
             Completion.End(this, flight, BlockStatus.IoError);
         Waiting = 0;
@@ -182,6 +198,7 @@ internal sealed class ClientQueue : IDisposable
             flight.End();
         }
         Recovered.Clear();
+        _loadedFrom = null;
         (Count, Waiting, IsDirty, IsDraining, End, Notes, Drained) = (0, 0, false, false, null, null, null);
     }
 

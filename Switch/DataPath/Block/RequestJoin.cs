@@ -34,7 +34,7 @@ public sealed class RequestJoin : Join
         (Queue, Source, _takes, _server, _session, Loop) = (queue, source, enabled, server, session, loop);
         Ends = server == null ? [source] : [source, server];
         (queue.End, queue.Join) = (source, this);
-        Retake();
+        queue.Load((SplitQueue)source.Queue);
     }
 
     /// <inheritdoc/>
@@ -125,18 +125,6 @@ public sealed class RequestJoin : Join
             ServerSession.Tell(Client, disk);
     }
 
-    /// <summary>Walks the chains of all requests on their way again: memory, or where it is, may have changed.</summary>
-    private void Retake()
-    {
-        var ring = (SplitQueue)Source.Queue;
-        foreach (var flight in Queue.Flights)
-        {
-            var (readable, writable) = (flight.Chain.ReadableBytes, flight.Chain.WritableBytes);
-            flight.IsSpoilt = ring.Retake(flight.Head, flight.Chain) != PopResult.Chain
-                || (readable, writable) != (flight.Chain.ReadableBytes, flight.Chain.WritableBytes);
-        }
-    }
-
     private TurnResult Step()
     {
         if (Queue.Epoch != _session.Epoch && CanSend)
@@ -171,6 +159,7 @@ public sealed class RequestJoin : Join
     {
         Queue.Epoch = Client.Epoch = _session.Epoch;
         Queue.RequeueAll(Client.Disk!.MaxData);
+        Client.CountPartsOut();
     }
 
     private TurnResult GiveBack(ChainTicket chain)
