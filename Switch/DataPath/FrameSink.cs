@@ -110,7 +110,9 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
             if (pop == PopResult.Chain && _next.WritableBytes > 0)
             {
                 var room = _next.Writable;
-                _taken[count++] = (_next.Ticket, frame.CopyTo(ref room));
+                uint copied = frame.CopyTo(ref room);
+                end.Queue.Log?.Wrote(_next.Writable, copied);
+                _taken[count++] = (_next.Ticket, copied);
                 continue;
             }
             if (pop is PopResult.Empty or PopResult.BadRing)
@@ -138,7 +140,9 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
         header.Write(bytes, buffers: 1);
         var room = _first.Writable;
         room.Write(bytes[..end.HeaderBytes]);
-        return (uint)end.HeaderBytes + frame.CopyTo(ref room);
+        uint written = (uint)end.HeaderBytes + frame.CopyTo(ref room);
+        end.Queue.Log?.Wrote(_first.Writable, written);
+        return written;
     }
 
     private void WriteBufferCount(ushort count)
@@ -146,6 +150,7 @@ public sealed class FrameSink(QueueEnd end) : IDisposable
         var place = _first.Writable;
         place.Advance(NetHeader.BuffersOffset);
         place.Write([(byte)count, (byte)(count >> 8)]);
+        end.Queue.Log?.Wrote(_first.Writable, NetHeader.Bytes);
     }
 
     private void GiveBackEmpty(ChainTicket chain, QueueFault fault)

@@ -14,7 +14,7 @@ public static class NetOffer
         | Features.NetGuestTso4 | Features.NetGuestTso6 | Features.NetHostTso4 | Features.NetHostTso6
         | Features.NetMergeableBuffers | Features.NetMtu | Features.AnyLayout | Features.InOrder
         | Features.RingIndirectDescriptors | Features.RingEventIndex | Features.RingPacked
-        | Features.VhostUserProtocolFeatures | Features.Version1;
+        | Features.VhostUserProtocolFeatures | Features.VhostLogAll | Features.Version1;
 
     /// <summary>The features to offer.</summary>
     /// <param name="queuePairs">Of the port.</param>

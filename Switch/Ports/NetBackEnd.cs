@@ -101,6 +101,11 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     public Verdict SetLog(DirtyLog log)
     {
+        if (!Offers(ProtocolFeatures.LogSharedMemory, out var refused))
+        {
+            log.Release();
+            return refused;
+        }
         port.LogTo(log);
         return Verdict.Done;
     }

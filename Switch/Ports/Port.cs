@@ -351,7 +351,7 @@ public sealed class Port : IDisposable
             if (vring.End != null || !vring.IsComplete)
                 continue;
             bool isFresh = vring.IsFresh;
-            if ((vring.Start(Memory, Accepted ?? 0, Counters.Rings[i]) ?? Model.OnStarted(i, vring.End!, isFresh)) is not { } why)
+            if ((vring.Start(Memory, Accepted ?? 0, Counters.Rings[i], _log) ?? Model.OnStarted(i, vring.End!, isFresh)) is not { } why)
                 continue;
             if (vring.End != null)
                 Stop(vring); // it could, but for what the front-end says of its past

@@ -77,9 +77,11 @@ internal sealed class Vring(bool inOrder) : IDisposable
     public void SignalError() => _error?.Signal();
 
     /// <summary>Starts the ring. Returns why not, or null.</summary>
-    public string? Start(GuestMemory memory, ulong features, QueueCounters counters)
+    public string? Start(GuestMemory memory, ulong features, QueueCounters counters, DirtyLog? dirty)
     {
-        var queue = DeviceQueue.TryCreate(memory, Layout!.Value, Size, features, State(memory, features), out string reason);
+        bool buffers = (features & Features.VhostLogAll) != 0;
+        var log = dirty != null && (buffers || LogAddress != null) ? new RingLog(dirty, memory, buffers, LogAddress) : null;
+        var queue = DeviceQueue.TryCreate(memory, Layout!.Value, Size, features, State(memory, features), out string reason, log);
         if (queue == null)
             return reason;
         StartProblem = null;

@@ -36,6 +36,12 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// <summary>Whether anything was given back that the driver cannot see yet.</summary>
     public abstract bool HasUnpublished { get; }
 
+    /// <summary>
+    /// Where to note which pages of the guest are written, for its live migration; null: nowhere. The queue notes its own
+    /// writes to the ring; who writes into a chain notes that with <see cref="RingLog.Wrote(SegmentCursor, ulong)"/>.
+    /// </summary>
+    public RingLog? Log { get; init; }
+
     /// <summary>Whether the guest's memory has been lost: nothing in the ring is the guest's any more.</summary>
     public bool IsMemoryLost => Memory.IsLost;
 
@@ -58,8 +64,9 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// <param name="features">The features the driver accepted; VIRTIO_F_RING_PACKED decides the format.</param>
     /// <param name="state">Where to begin, as <see cref="State"/>.</param>
     /// <param name="reason">Why not, for a person.</param>
+    /// <param name="log">See <see cref="Log"/>.</param>
     public static DeviceQueue? TryCreate(
-        GuestMemory memory, RingLayout layout, int size, ulong features, uint state, out string reason)
+        GuestMemory memory, RingLayout layout, int size, ulong features, uint state, out string reason, RingLog? log = null)
     {
         bool packed = (features & Features.RingPacked) != 0;
         if (size is < 1 or > MaxSize || (!packed && !int.IsPow2(size)))
@@ -76,8 +83,8 @@ public abstract unsafe class DeviceQueue : IDisposable
             return Refuse("an area of the ring is not aligned", out reason);
         reason = "";
         return packed
-            ? new PackedQueue(memory, descriptors, driver, device, size, features, state)
-            : new SplitQueue(memory, descriptors, driver, device, size, features, (ushort)state);
+            ? new PackedQueue(memory, descriptors, driver, device, size, features, state) { Log = log }
+            : new SplitQueue(memory, descriptors, driver, device, size, features, (ushort)state) { Log = log };
     }
 
     /// <summary>Takes the next chain that the driver made available.</summary>

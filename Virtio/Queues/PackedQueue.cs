@@ -107,8 +107,10 @@ public sealed unsafe class PackedQueue : DeviceQueue
     /// <inheritdoc/>
     public override void DisableKicks()
     {
-        if (!_kicksOff)
-            Volatile.Write(ref *_deviceEvent, EventSuppression.Off);
+        if (_kicksOff)
+            return;
+        Volatile.Write(ref *_deviceEvent, EventSuppression.Off);
+        Log?.WroteRing((byte*)_deviceEvent, sizeof(uint));
         _kicksOff = true;
     }
 
@@ -119,6 +121,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
         var unseen = _next;
         unseen.Advance(_ahead, Size);
         Volatile.Write(ref *_deviceEvent, EventSuppression.At(unseen, EventIndex));
+        Log?.WroteRing((byte*)_deviceEvent, sizeof(uint));
         // Our wish must be visible before the descriptor is read: the driver writes and reads the other way round.
         Interlocked.MemoryBarrier();
         return unseen.IsAvailable(Read(unseen).Flags);
@@ -172,6 +175,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
     {
         ushort flags = (ushort)(at.UsedFlags | (used.Written > 0 ? Descriptor.Write : 0));
         Volatile.Write(ref ((ulong*)(_ring + at.Index))[1], PackedDescriptor.High(used.Written, used.Chain.Id, flags));
+        Log?.WroteRing((byte*)(_ring + at.Index), Descriptor.Bytes);
     }
 
     private bool WantsCall()

@@ -7,6 +7,9 @@ public sealed unsafe class SplitQueue : DeviceQueue
 {
     private const ushort NoInterrupt = 1, NoNotify = 1;
 
+    /// <summary>Of a ring's flags and index, before its entries; and of an entry of the used ring.</summary>
+    private const uint RingBytes = 4, UsedEntryBytes = 8;
+
     private readonly DescriptorTable _descriptors;
 
     // The available ring, the driver's: flags, idx, ring[size], used_event.
@@ -108,6 +111,7 @@ public sealed unsafe class SplitQueue : DeviceQueue
         uint* entry = (uint*)(_used + 2) + 2 * (_nextUsed & _mask);
         entry[0] = chain.Id;
         entry[1] = written;
+        Log?.WroteUsed(RingBytes + UsedEntryBytes * (uint)(_nextUsed & _mask), UsedEntryBytes);
         _nextUsed++;
     }
 
@@ -119,6 +123,7 @@ public sealed unsafe class SplitQueue : DeviceQueue
         Outstanding -= (ushort)(_nextUsed - _publishedUsed);
         Volatile.Write(ref _used[1], _nextUsed);
         _publishedUsed = _nextUsed;
+        Log?.WroteUsed(0, RingBytes);
         BeginBatch();
         // The index must be visible before the driver's wish is read, or each could wait for the other (2.7.7.2).
         Interlocked.MemoryBarrier();
@@ -129,8 +134,10 @@ public sealed unsafe class SplitQueue : DeviceQueue
     public override void DisableKicks()
     {
         // With event_idx nothing needs saying: the event index stays behind, and the driver kicks as it passes it, once.
-        if (!EventIndex)
-            Volatile.Write(ref _used[0], NoNotify);
+        if (EventIndex)
+            return;
+        Volatile.Write(ref _used[0], NoNotify);
+        Log?.WroteUsed(0, RingBytes);
     }
 
     /// <inheritdoc/>
@@ -140,6 +147,7 @@ public sealed unsafe class SplitQueue : DeviceQueue
             Volatile.Write(ref _used[2 + 4 * Size], _knownAvailable);
         else
             Volatile.Write(ref _used[0], 0);
+        Log?.WroteUsed(EventIndex ? RingBytes + UsedEntryBytes * (uint)Size : 0, sizeof(ushort));
         // Our wish must be visible before the index is read: the driver writes and reads the other way round (2.7.10).
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref _available[1]) != _knownAvailable;

@@ -68,8 +68,11 @@ public sealed class FrontEnd : IDisposable
     }
 
     /// <summary>Sends a ring's areas.</summary>
+    /// <param name="ring">Which.</param>
+    /// <param name="layout">Its areas.</param>
+    /// <param name="logAddress">Guest address of its used ring, if writes to that are to be logged.</param>
     /// <exception cref="IOException">As <see cref="Set"/>.</exception>
-    public void SetVringAddress(uint ring, RingLayout layout)
+    public void SetVringAddress(uint ring, RingLayout layout, ulong? logAddress = null)
     {
         Span<byte> body = stackalloc byte[MessageLayout.VringAddressBytes];
         body.Clear();
@@ -77,6 +80,11 @@ public sealed class FrontEnd : IDisposable
         BinaryPrimitives.WriteUInt64LittleEndian(body[8..], layout.Descriptors);
         BinaryPrimitives.WriteUInt64LittleEndian(body[16..], layout.Used);
         BinaryPrimitives.WriteUInt64LittleEndian(body[24..], layout.Available);
+        if (logAddress is { } log)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(body[4..], MessageLayout.LogFlag);
+            BinaryPrimitives.WriteUInt64LittleEndian(body[32..], log);
+        }
         Do(RequestCode.SetVringAddress, body);
     }
 
@@ -106,6 +114,16 @@ public sealed class FrontEnd : IDisposable
             fds[i] = regions[i].File;
         }
         Do(RequestCode.SetMemoryTable, body, fds);
+    }
+
+    /// <summary>Gives the back-end a bitmap to log dirty pages in.</summary>
+    /// <exception cref="IOException">As <see cref="Set"/>.</exception>
+    public void SetLogBase(FileDescriptor file, ulong offset, ulong size)
+    {
+        Span<byte> body = stackalloc byte[MessageLayout.LogBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(body, size);
+        BinaryPrimitives.WriteUInt64LittleEndian(body[8..], offset);
+        Do(RequestCode.SetLogBase, body, file);
     }
 
     /// <summary>Adds or removes one memory region.</summary>

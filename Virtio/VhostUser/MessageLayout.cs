@@ -14,7 +14,8 @@ internal static class MessageLayout
     /// <summary>In the u64 of SET_VRING_KICK, CALL and ERR: no descriptor is sent.</summary>
     internal const ulong NoFd = 1 << 8;
 
-    private const uint LogFlag = 1;
+    /// <summary>VHOST_VRING_F_LOG, in a vring address description's flags.</summary>
+    internal const uint LogFlag = 1;
 
     internal static void WriteHeader(Span<byte> to, RequestCode request, uint flags, int size)
     {

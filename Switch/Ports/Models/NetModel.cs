@@ -13,7 +13,8 @@ internal sealed class NetModel(int queuePairs) : PortModel
     public override ulong QueueNum => (ulong)Math.Min(queuePairs * 2, PortSpec.MaxQueuePairs);
 
     public override ulong ProtocolFeatures =>
-        base.ProtocolFeatures | Virtio.VhostUser.ProtocolFeatures.Rarp | Virtio.VhostUser.ProtocolFeatures.NetMtu;
+        base.ProtocolFeatures | Virtio.VhostUser.ProtocolFeatures.LogSharedMemory
+        | Virtio.VhostUser.ProtocolFeatures.Rarp | Virtio.VhostUser.ProtocolFeatures.NetMtu;
 
     public override bool InOrder => true;
 

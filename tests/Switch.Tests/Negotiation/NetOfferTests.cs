@@ -12,7 +12,7 @@ public class NetOfferTests
 
     private const ulong Ring = Features.NetMergeableBuffers | Features.AnyLayout | Features.RingIndirectDescriptors
         | Features.RingEventIndex | Features.RingPacked | Features.VhostUserProtocolFeatures | Features.Version1
-        | Features.NetMtu | Features.InOrder;
+        | Features.NetMtu | Features.InOrder | Features.VhostLogAll;
 
     public static TheoryData<string, int, ulong?, ulong, ulong> Offers => new()
     {
@@ -41,7 +41,7 @@ public class NetOfferTests
     {
         ulong offer = NetOffer.For(128, null, 0);
         Assert.Equal(0ul, offer & (Features.NetHostEcn | Features.NetHostUfo | Features.NetGuestEcn | Features.NetGuestUfo));
-        Assert.Equal(0ul, offer & (1ul << 26 | 1ul << 33 | 1ul << 40)); // LOG_ALL, ACCESS_PLATFORM, RING_RESET
+        Assert.Equal(0ul, offer & (1ul << 33 | 1ul << 40)); // ACCESS_PLATFORM, RING_RESET
     }
 
     [Fact]

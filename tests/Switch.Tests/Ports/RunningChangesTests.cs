@@ -36,6 +36,52 @@ public class RunningChangesTests
         guest.StartRing(0, receive);
     });
 
+    /// <summary>The same addresses again, as QEMU says them when it switches the dirty log on and off.</summary>
+    [Fact]
+    public void RingsMayBeReaddressed() => WhileFramesFlow((_, guest) =>
+    {
+        guest.FrontEnd.SetVringAddress(0, guest.Receive().Driver.Layout);
+        guest.FrontEnd.SetVringAddress(1, guest.Transmit().Driver.Layout);
+    });
+
+    [Fact]
+    public void RingsMayBeDisabledAndEnabled() => WhileFramesFlow((_, guest) =>
+    {
+        guest.FrontEnd.SetVring(RequestCode.SetVringEnable, 0, 0);
+        guest.FrontEnd.SetVring(RequestCode.SetVringEnable, 0, 1);
+    });
+
+    /// <summary>QEMU 10 asks for the features, at any moment, to know that what it said before was done.</summary>
+    [Fact]
+    public void FeaturesMayBeAskedForAtAnyMoment() => WhileFramesFlow((_, guest) =>
+    {
+        guest.FrontEnd.Get(RequestCode.GetFeatures);
+        guest.FrontEnd.Set(RequestCode.SetVringCall, 0, guest.Receive().Call.Descriptor);
+        guest.FrontEnd.Get(RequestCode.GetFeatures);
+    });
+
+    /// <summary>A region may begin anywhere in its file (QEMU: below a hole), also where no mapping can.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    [InlineData(4095)]
+    [InlineData(4096 + 48)]
+    public void ARegionMayBeginAnywhereInItsFile(int offset)
+    {
+        using var board = new TestSwitch();
+        var (a, b) = board.Join(b: new() { ReceiveBufferBytes = 9000 });
+        using var _ = a;
+        using var __ = b;
+        using var more = new DriverMemory(1 << 20, 0x9000_0000);
+        a.FrontEnd.ChangeMemory(RequestCode.AddMemoryRegion, new RegionLayout(0xa000_0000, 8192, 0x7777_0000, (ulong)offset), more.File);
+        byte[] frame = Frames.Numbered(1, 5000);
+        frame.CopyTo(more.At(0x9000_0000 + (ulong)offset + 12, frame.Length));
+        a.Transmit().Driver.TryAdd([new(0xa000_0000, 5012)], [], 0);
+        a.Transmit().KickIfWanted();
+        Assert.Equal(frame, b.ReceiveFrame());
+        Assert.Equal(0u, a.Transmit().NextUsed());
+    }
+
     [Fact]
     public void TheCallMayBeReplaced() => WhileFramesFlow((_, guest) =>
     {
