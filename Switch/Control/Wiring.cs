@@ -79,7 +79,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
         {
             using var sink = new FrameSink(target);
             if (sink.Put(default, new FrameSource(frame, default, 0)) == PutResult.Delivered)
-                target.Counters.Traffic.Delivered(frame.Length);
+                target.Counters.Traffic.Delivered(1, frame.Length);
             target.Publish();
         });
     }

@@ -120,9 +120,9 @@ public sealed class ByteJoin : Join
         var room = _to.Writable;
         ulong copied = GuestCopy.Copy(ref _rest, ref room, _rest.Remaining);
         _target.Queue.AddUsed(_to.Ticket, (uint)copied);
-        _source.Counters.Traffic.Delivered((long)copied);
-        _target.Counters.Traffic.Delivered((long)copied);
-        _link.Delivered((long)copied);
+        _source.Counters.Traffic.Delivered(1, (long)copied);
+        _target.Counters.Traffic.Delivered(1, (long)copied);
+        _link.Delivered(1, (long)copied);
         _spent += WorkCost.Of(_to, (long)copied);
     }
 

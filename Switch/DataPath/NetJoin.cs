@@ -32,14 +32,9 @@ public sealed class NetJoin : Join
     /// <summary>Frames between two publications: enough to spread their cost, few enough that nobody waits long.</summary>
     private const int Burst = 32;
 
-    /// <summary>An Ethernet header (14).</summary>
-    private const ulong MinFrame = 14;
-
-    /// <summary>The largest IP packet behind an Ethernet header with two VLAN tags.</summary>
-    private const ulong MaxFrame = 65535 + 14 + 8;
-
     private readonly Chain _frame = new();
     private readonly FrameSink? _sink;
+    private readonly FramePump? _pump;
     private readonly DropReason _dropReason;
     private readonly TrafficCounters? _link;
     private readonly ulong _allowed;
@@ -60,6 +55,9 @@ public sealed class NetJoin : Join
         Ends = [source, target];
         _sink = new FrameSink(target);
         _allowed = FeaturePairs.MayReceive(source.Features) & target.Features;
+        // Pages written are noted on the long way alone.
+        if (target.Queue.Log == null)
+            _pump = new FramePump(source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, target.Mergeable, _allowed);
     }
 
     /// <summary>Drops what a queue sends.</summary>
@@ -133,8 +131,12 @@ public sealed class NetJoin : Join
     {
         var result = TransferResult.More;
         int before = _spent;
-        while (frames-- > 0 && result == TransferResult.More && _spent < budget)
-            result = TransferOne();
+        while (frames > 0 && result == TransferResult.More && _spent < budget)
+        {
+            frames -= Pump(frames);
+            if (frames-- > 0)
+                result = TransferOne();
+        }
         if (_spent > before)
             Source.Counters.Taken();
         // The receiver first: a sender must not learn that a frame is through before the receiver can have it.
@@ -169,6 +171,17 @@ public sealed class NetJoin : Join
     {
         if (Target is { } target && !target.Joins.Exists(static j => j.WakeAt != 0))
             target.Queue.DisableKicks();
+    }
+
+    /// <summary>Moves the plain frames that come next, by the short way.</summary>
+    private int Pump(int frames)
+    {
+        if (_pump == null)
+            return 0;
+        int moved = _pump.Move(frames, out long bytes);
+        if (moved > 0)
+            Delivered(moved, bytes, WorkCost.OfPlain(moved, bytes));
+        return moved;
     }
 
     private TransferResult TransferOne()
@@ -211,9 +224,9 @@ public sealed class NetJoin : Join
     {
         header = default;
         Span<byte> bytes = stackalloc byte[NetHeader.Bytes];
-        if (frame.Read(bytes[..Source.HeaderBytes]) < Source.HeaderBytes || frame.Remaining < MinFrame)
+        if (frame.Read(bytes[..Source.HeaderBytes]) < Source.HeaderBytes || frame.Remaining < NetHeader.MinFrame)
             return DropReason.TooShort;
-        if (frame.Remaining > MaxFrame)
+        if (frame.Remaining > NetHeader.MaxFrame)
             return DropReason.TooLong;
         header = NetHeader.Parse(bytes);
         if (!header.TrySanitize(frame.Remaining))
@@ -226,29 +239,37 @@ public sealed class NetJoin : Join
 
     private TransferResult Deliver(long bytes)
     {
-        Finish(bytes);
-        Source.Counters.Traffic.Delivered(bytes);
-        Target!.Counters.Traffic.Delivered(bytes);
-        _link?.Delivered(bytes);
-        _dropping = false;
+        Delivered(1, bytes, Finish(bytes));
         return TransferResult.More;
+    }
+
+    private void Delivered(int frames, long bytes, int work)
+    {
+        Source.Counters.Traffic.Delivered(frames, bytes);
+        Target!.Counters.Traffic.Delivered(frames, bytes);
+        _link?.Delivered(frames, bytes);
+        _spent += work;
+        _progressed = true;
+        _dropping = false;
     }
 
     private TransferResult Drop(DropReason reason)
     {
-        Finish(0);
+        _spent += Finish(0);
+        _progressed = true;
         Source.Counters.Traffic.Dropped(reason);
         _link?.Dropped(reason);
         return TransferResult.More;
     }
 
-    private void Finish(long bytes)
+    /// <summary>Gives the frame back to its sender. Returns what it cost.</summary>
+    private int Finish(long bytes)
     {
         Source.Queue.AddUsed(_frame.Ticket, 0);
         CountOddities(_frame, Source.Counters);
-        _spent += WorkCost.Of(_frame, bytes);
+        int work = WorkCost.Of(_frame, bytes);
         if (_sink != null)
-            (_spent, _sink.Work) = (_spent + _sink.Work, 0);
-        _progressed = true;
+            (work, _sink.Work) = (work + _sink.Work, 0);
+        return work;
     }
 }

@@ -54,10 +54,10 @@ public sealed class TrafficCounters
     public IEnumerable<(DropReason Reason, long Count)> Drops =>
         Enum.GetValues<DropReason>().Select(r => (r, Volatile.Read(ref _drops[(int)r]))).Where(d => d.Item2 > 0);
 
-    /// <summary>Counts a frame delivered.</summary>
-    public void Delivered(long bytes)
+    /// <summary>Counts frames delivered.</summary>
+    public void Delivered(int frames, long bytes)
     {
-        Volatile.Write(ref _frames, _frames + 1);
+        Volatile.Write(ref _frames, _frames + frames);
         Volatile.Write(ref _bytes, _bytes + bytes);
     }
 

@@ -13,6 +13,9 @@ internal static class WorkCost
 
     private const int Chain = 4, BytesPerUnit = 256;
 
+    /// <summary>Of frames in one descriptor each.</summary>
+    internal static int OfPlain(int frames, long bytes) => frames * (Chain + 1) + (int)(bytes / BytesPerUnit);
+
     /// <summary>Of taking a chain and moving its bytes.</summary>
     internal static int Of(Chain chain, long bytes) => Chain + chain.Descriptors + (int)(bytes / BytesPerUnit);
 }

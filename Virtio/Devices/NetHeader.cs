@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace InterGuest.Virtio.Devices;
@@ -12,6 +13,12 @@ public struct NetHeader
 
     /// <summary>A legacy driver's, without num_buffers.</summary>
     public const int LegacyBytes = 10;
+
+    /// <summary>Bytes of the shortest frame: an Ethernet header.</summary>
+    public const int MinFrame = 14;
+
+    /// <summary>Bytes of the longest: the largest IP packet behind an Ethernet header with two VLAN tags.</summary>
+    public const int MaxFrame = 65535 + 14 + 8;
 
     /// <summary>Where num_buffers is.</summary>
     public const int BuffersOffset = 10;
@@ -70,6 +77,32 @@ public struct NetHeader
         ChecksumStart = BinaryPrimitives.ReadUInt16LittleEndian(bytes[6..]),
         ChecksumOffset = BinaryPrimitives.ReadUInt16LittleEndian(bytes[8..]),
     };
+
+    /// <summary>As <see cref="Parse"/>, of what was read already.</summary>
+    /// <param name="low">The first eight bytes.</param>
+    /// <param name="checksumOffset">The two behind them.</param>
+    internal static NetHeader From(ulong low, ushort checksumOffset) => new()
+    {
+        Flags = (byte)low,
+        GsoType = (byte)(low >> 8),
+        HeaderLength = (ushort)(low >> 16),
+        GsoSize = (ushort)(low >> 32),
+        ChecksumStart = (ushort)(low >> 48),
+        ChecksumOffset = checksumOffset,
+    };
+
+    /// <summary>Writes the header where a guest has room for it.</summary>
+    /// <param name="room">So many bytes, which a translation found to be the guest's.</param>
+    /// <param name="headerBytes"><see cref="Bytes"/> or <see cref="LegacyBytes"/>.</param>
+    /// <param name="buffers">As in <see cref="Write(Span{byte}, ushort)"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal readonly unsafe void Write(byte* room, int headerBytes, ushort buffers)
+    {
+        Unsafe.WriteUnaligned(room, Flags | (ulong)GsoType << 8 | (ulong)HeaderLength << 16 | (ulong)GsoSize << 32 | (ulong)ChecksumStart << 48);
+        Unsafe.WriteUnaligned(room + sizeof(ulong), ChecksumOffset);
+        if (headerBytes == Bytes)
+            Unsafe.WriteUnaligned(room + BuffersOffset, buffers);
+    }
 
     /// <summary>Writes the header with num_buffers.</summary>
     /// <param name="bytes">At least <see cref="Bytes"/>.</param>

@@ -1,8 +1,14 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using InterGuest.Virtio.Native;
+
 namespace InterGuest.Virtio.Memory;
 
 /// <summary>The one copy: bytes from one guest's memory straight into another's.</summary>
 public static unsafe class GuestCopy
 {
+    private const uint LargestByVectors = 2048;
+
     /// <summary>Copies up to <paramref name="count"/> bytes and moves both cursors past them.</summary>
     /// <returns>The bytes copied: the least of <paramref name="count"/>, what the source has and what the target holds.</returns>
     /// <remarks>
@@ -17,11 +23,54 @@ public static unsafe class GuestCopy
             uint run = target.Run(source.Run((uint)Math.Min(left, uint.MaxValue)));
             // SAFETY: both cursors vouch for `run` bytes: each lies inside a segment that a chain's walk translated, and
             // the mappings are held by the queues that the chains came from.
-            Buffer.MemoryCopy(source.Here, target.Here, run, run);
+            Move(source.Here, target.Here, run);
             source.Skip(run);
             target.Skip(run);
             left -= run;
         }
         return count;
+    }
+
+    /// <summary>Copies bytes that lie together on both sides. Bytes at the ends of vectors may be read and written twice.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void Move(byte* from, byte* to, uint count)
+    {
+        if (count - 64 <= LargestByVectors - 64)
+            MoveByVectors(from, to, count);
+        else
+            MoveOther(from, to, count);
+    }
+
+    /// <summary>64 to <see cref="LargestByVectors"/> bytes; above, the C library knows better.</summary>
+    private static void MoveByVectors(byte* from, byte* to, uint count)
+    {
+        byte* last = from + count - 64;
+        long apart = to - from;
+        for (; from < last; from += 64)
+            Vector512.Store(Vector512.Load(from), from + apart);
+        Vector512.Store(Vector512.Load(last), last + apart);
+    }
+
+    private static void MoveOther(byte* from, byte* to, uint count)
+    {
+        if (count > LargestByVectors)
+            Libc.Memcpy(to, from, count);
+        else if (count >= 16)
+            MoveShort(from, to, count);
+        else
+            for (uint i = 0; i < count; i++)
+                to[i] = from[i];
+    }
+
+    /// <summary>16 to 63 bytes.</summary>
+    private static void MoveShort(byte* from, byte* to, uint count)
+    {
+        if (count >= 32)
+            Vector256.Store(Vector256.Load(from), to);
+        else
+            Vector128.Store(Vector128.Load(from), to);
+        if (count >= 48)
+            Vector128.Store(Vector128.Load(from + 32), to + 32);
+        Vector128.Store(Vector128.Load(from + count - 16), to + count - 16);
     }
 }

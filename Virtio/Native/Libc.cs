@@ -239,6 +239,11 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int chmod(string path, uint mode);
 
+    /// <summary>For copies of some KB: short enough to hold a garbage collection up.</summary>
+    [LibraryImport(Library, EntryPoint = "memcpy")]
+    [SuppressGCTransition]
+    internal static partial void* Memcpy(void* to, void* from, nuint count);
+
     /// <summary>The <c>errno</c> that the last call in this thread left.</summary>
     internal static int LastError => Marshal.GetLastPInvokeError();
 

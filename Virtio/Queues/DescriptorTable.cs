@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Memory;
 
 namespace InterGuest.Virtio.Queues;
@@ -18,14 +19,22 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
         uint index = head;
         for (int steps = 0; steps < size; steps++)
         {
-            IndirectTable.Snapshot(table + index, out ulong low, out ulong high);
-            var descriptor = Descriptor.From(low, high);
+            var descriptor = Read(index);
             if ((descriptor.Flags & Descriptor.Indirect) != 0)
                 return LoadIndirect(chain, descriptor);
             if (!Step(chain, descriptor, (uint)size, ref index, out var fault))
                 return fault;
         }
         return QueueFault.ChainTooLong;
+    }
+
+    /// <summary>Reads a descriptor, each half once.</summary>
+    /// <param name="index">Inside the table.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public Descriptor Read(uint index)
+    {
+        IndirectTable.Snapshot(table + index, out ulong low, out ulong high);
+        return Descriptor.From(low, high);
     }
 
     private QueueFault LoadIndirect(Chain chain, in Descriptor descriptor)

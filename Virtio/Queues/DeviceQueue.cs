@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 
@@ -13,6 +14,7 @@ public abstract unsafe class DeviceQueue : IDisposable
     public const int MaxSize = 32768;
 
     private bool _disposed;
+    private int _hint = -1;
 
     private protected DeviceQueue(GuestMemory memory, int size, ulong features)
     {
@@ -124,6 +126,14 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     /// <summary>The driver broke a rule that only the device could see: the queue stops, as after <see cref="PopResult.BadRing"/>.</summary>
     public void Distrust(QueueFault fault) => Break(fault);
+
+    /// <summary>Where a buffer lies, if all of it is in one region; else null.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected byte* Map(ulong address, uint length)
+    {
+        byte* start = Memory.Translate(address, ref _hint, out ulong available);
+        return length <= available ? start : null;
+    }
 
     /// <summary>Nothing in the ring can be believed from now on.</summary>
     private protected PopResult Break(QueueFault fault)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Memory;
 
 namespace InterGuest.Virtio.Queues;
@@ -8,6 +9,9 @@ namespace InterGuest.Virtio.Queues;
 /// </summary>
 public sealed unsafe class PackedQueue : DeviceQueue
 {
+    private const ushort ReservedFlags = unchecked((ushort)~(
+        Descriptor.Next | Descriptor.Write | Descriptor.Indirect | PackedDescriptor.Available | PackedDescriptor.Used));
+
     private readonly PackedDescriptor* _ring;
     private readonly uint* _driverEvent;
     private readonly uint* _deviceEvent;
@@ -64,7 +68,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
             if (fault == QueueFault.None)
                 fault = Append(chain, descriptor);
             if ((descriptor.Flags & Descriptor.Next) == 0)
-                return Taken(chain, new ChainTicket(descriptor.Id, (ushort)slots), at, fault);
+                return Taken(chain, new ChainTicket(descriptor.Id, (ushort)slots), fault);
             descriptor = Read(at);
         }
         return Break(Outstanding == Size ? QueueFault.TooManyInFlight : QueueFault.ChainTooLong);
@@ -127,12 +131,37 @@ public sealed unsafe class PackedQueue : DeviceQueue
         return unseen.IsAvailable(Read(unseen).Flags);
     }
 
-    private PopResult Taken(Chain chain, ChainTicket ticket, RingCursor next, QueueFault fault)
+    /// <summary>As <see cref="SplitQueue.TryPeek"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain)
+    {
+        start = null;
+        length = 0;
+        chain = default;
+        if (Broken || Outstanding == Size)
+            return false;
+        var descriptor = Read(_next);
+        if ((descriptor.Flags & ~ReservedFlags) != (_next.AvailableFlags | flags))
+            return false;
+        length = descriptor.Length;
+        chain = new ChainTicket(descriptor.Id, 1);
+        start = Map(descriptor.Address, length);
+        return start != null;
+    }
+
+    /// <summary>Takes what was looked at.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Take(ChainTicket chain)
+    {
+        _next.Advance(chain.Slots, Size);
+        _ahead = Math.Max(0, _ahead - chain.Slots);
+        Outstanding += chain.Slots;
+    }
+
+    private PopResult Taken(Chain chain, ChainTicket ticket, QueueFault fault)
     {
         chain.Ticket = ticket;
-        _next = next;
-        _ahead = Math.Max(0, _ahead - ticket.Slots);
-        Outstanding += ticket.Slots;
+        Take(ticket);
         if (fault == QueueFault.None)
             return PopResult.Chain;
         Fault = fault;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Memory;
 
 namespace InterGuest.Virtio.Queues;
@@ -151,6 +152,43 @@ public sealed unsafe class SplitQueue : DeviceQueue
         // Our wish must be visible before the index is read: the driver writes and reads the other way round (2.7.10).
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref _available[1]) != _knownAvailable;
+    }
+
+    /// <summary>
+    /// Looks at the next chain if it is the plainest there can be: one descriptor, of one region. False: it is not, or there
+    /// is none, or something is wrong; <see cref="TryPop"/> knows what.
+    /// </summary>
+    /// <param name="flags">0: readable; <see cref="Descriptor.Write"/>: writable.</param>
+    /// <param name="start">Its buffer.</param>
+    /// <param name="length">Of the buffer.</param>
+    /// <param name="chain">To take it with.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain)
+    {
+        start = null;
+        length = 0;
+        chain = default;
+        if ((_nextAvailable == _knownAvailable && !LookForMore()) || Broken || Outstanding == Size)
+            return false;
+        ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
+        if (head >= Size || _takenIn[head] == _batch)
+            return false;
+        var descriptor = _descriptors.Read(head);
+        if (descriptor.Flags != flags)
+            return false;
+        length = descriptor.Length;
+        chain = new ChainTicket(head, 1);
+        start = Map(descriptor.Address, length);
+        return start != null;
+    }
+
+    /// <summary>Takes what was looked at.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Take(ChainTicket chain)
+    {
+        _takenIn[chain.Id] = _batch;
+        _nextAvailable++;
+        Outstanding++;
     }
 
     private void BeginBatch()

@@ -45,7 +45,7 @@ public sealed class QueueCountersTests
         {
             var queue = port.Rings[ring];
             for (int i = 0; i <= ring; i++)
-                queue.Traffic.Delivered(100);
+                queue.Traffic.Delivered(1, 100);
             queue.Kicked();
             queue.Called();
             queue.Faulted(ring < 2 ? QueueFault.BufferTooSmall : QueueFault.ChainTooLong);
