@@ -43,6 +43,8 @@ internal static class AgentCommand
         ServeBlockCommand.Create(context),
         AttachBlockCommand.Create(context),
         NetCommand.Create(context),
+        ConsoleCommand.Create(context),
+        EntropyCommand.Create(context),
         PingCommand.Create(context),
         BlastCommand.Create(context),
         SinkCommand.Create(context),

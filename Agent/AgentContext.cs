@@ -7,6 +7,12 @@ internal sealed record AgentContext
 
     public required TextWriter Error { get; init; }
 
+    /// <summary>Opens the input of bytes.</summary>
+    public Func<Stream> Input { get; init; } = Console.OpenStandardInput;
+
+    /// <summary>Opens the output of bytes.</summary>
+    public Func<Stream> Output { get; init; } = Console.OpenStandardOutput;
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public AgentLog Log => new(Error);

@@ -6,24 +6,28 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
 	cat <<-'END'
-	usage: deploy/build.sh [--force]
+	usage: deploy/build.sh [--force | --guest-agent]
 
 	Publishes the switch, the agent and the command line (Release, for the
 	installed .NET 10 runtime) below artifacts/ and makes bin/interguest-switch,
 	bin/interguest-agent and bin/interguest, which run from anywhere. It does
 	nothing if no source has changed.
 
-	  --force  build although nothing has changed
+	  --force        build although nothing has changed
+	  --guest-agent  make artifacts/guest-agent/interguest-agent and nothing else: one
+	                 file with the runtime inside, for a VM (deploy/guest/build.sh
+	                 --agent). It needs glibc and libstdc++
 	END
 }
 
 say() { printf 'build: %s\n' "$*"; }
 fail() { printf 'build: %s\n' "$*" >&2; exit 1; }
 
-force=
+force='' guest_agent=''
 case ${1:-} in
 '') ;;
 --force) force=1 ;;
+--guest-agent) guest_agent=1 ;;
 -h | --help) usage; exit 0 ;;
 *) usage >&2; exit 2 ;;
 esac
@@ -94,7 +98,7 @@ mkdir -p "$build" "$root/bin"
 exec 9>"$build/.lock"
 flock 9
 stamp=$(sources | sha256sum)
-if up_to_date; then
+if [[ ! $guest_agent ]] && up_to_date; then
 	say "bin/interguest-switch, bin/interguest-agent and bin/interguest are up to date"
 	exit 0
 fi
@@ -107,6 +111,16 @@ x86_64) runtime=linux-x64 ;;
 aarch64) runtime=linux-arm64 ;;
 *) fail "no .NET runtime for $(uname -m)" ;;
 esac
+if [[ $guest_agent ]]; then
+	: >"$log"
+	run_dotnet publish "$root/Agent/Agent.csproj" -c Release -r "$runtime" --self-contained -p:PublishSingleFile=true \
+		-p:EnableCompressionInSingleFile=true -p:DebugType=none -o "$root/artifacts/guest-agent" || {
+		tail -n 20 "$log" >&2
+		fail "dotnet publish of the agent failed; the whole log is $log"
+	}
+	say "artifacts/guest-agent/interguest-agent made in $SECONDS s"
+	exit 0
+fi
 precompile=true
 rm -f "$build/.stamp"
 : >"$log"

@@ -10,6 +10,9 @@ internal static class ServeBlockCommand
 {
     private const int LockMilliseconds = 50;
 
+    // A VM has to set huge pages aside: these are nine.
+    private const int SlotsInVm = 64, MaxDataInVm = 256 << 10;
+
     private static readonly GuestOptions Guest = new();
     private static readonly Option<string> Image = new("--image")
     {
@@ -51,6 +54,8 @@ internal static class ServeBlockCommand
         if (!await LockAsync(image, path, context, cancel))
             return ExitCodes.Success;
         var options = new ServeBlockOptions { Slots = (int)parsed.GetValue(Depth), Threads = (int)parsed.GetValue(Threads) };
+        if (Guest.IsPci(parsed))
+            options = options with { Slots = Math.Min(options.Slots, SlotsInVm), MaxData = MaxDataInVm };
         using var guest = Guest.Make(parsed, (long)(options.Slots + 1) * (options.MaxData + Disk.PageBytes) + (1 << 20));
         using var role = new ServeBlockRole(options, new Disk(image, path, context.Log), context.Time, context.Log);
         context.Log.Say($"{path}: {image.Size()} bytes, blocks of {image.BlockBytes}, {Describe(image)}");

@@ -34,7 +34,7 @@ internal sealed class BlastRole(BlastOptions options, TimeProvider time) : IRole
 
     private readonly uint _run = (uint)RandomNumberGenerator.GetInt32(int.MaxValue);
     private readonly byte[] _mac = MacAddress.Random();
-    private NetDriver? _driver;
+    private PairDriver? _driver;
     private bool[] _prepared = [];
     private ulong _sequence;
     private long _began;
@@ -60,7 +60,7 @@ internal sealed class BlastRole(BlastOptions options, TimeProvider time) : IRole
     /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
-        _driver = new NetDriver(device, 0, options.Size, options.QueueSize);
+        _driver = new PairDriver(device, 0, options.Size, options.QueueSize);
         _prepared = new bool[_driver.Room];
         if (_began == 0)
             _began = time.GetTimestamp();

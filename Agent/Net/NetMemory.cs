@@ -1,8 +1,9 @@
+using InterGuest.Agent.Guests;
 using InterGuest.Virtio.Devices;
 
 namespace InterGuest.Agent.Net;
 
-/// <summary>How much memory a <see cref="NetDriver"/> needs.</summary>
+/// <summary>How much memory a <see cref="PairDriver"/> needs.</summary>
 internal static class NetMemory
 {
     private const int RingBytesPerEntry = 32, Alignment = 64, Page = 4096;

@@ -35,7 +35,7 @@ internal sealed class PingRole(PingOptions options, TimeProvider time, Action<ul
 
     private readonly uint _run = (uint)RandomNumberGenerator.GetInt32(int.MaxValue);
     private readonly byte[] _mac = MacAddress.Random();
-    private NetDriver? _driver;
+    private PairDriver? _driver;
     private ulong _sequence;
     private bool _waiting;
     private long _sentAt;
@@ -55,7 +55,7 @@ internal sealed class PingRole(PingOptions options, TimeProvider time, Action<ul
     /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
-        _driver = new NetDriver(device, 0, options.Size, QueueSize);
+        _driver = new PairDriver(device, 0, options.Size, QueueSize);
         if (options.Poll)
             _driver.Disarm();
     }

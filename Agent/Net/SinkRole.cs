@@ -32,7 +32,7 @@ internal sealed class SinkRole(SinkOptions options, TimeProvider time) : IRole
     private const int Burst = 64;
 
     private readonly long _began = time.GetTimestamp();
-    private NetDriver? _driver;
+    private PairDriver? _driver;
     private uint _run;
     private ulong _next;
     private long _first;
@@ -73,7 +73,7 @@ internal sealed class SinkRole(SinkOptions options, TimeProvider time) : IRole
     /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
-        _driver = new NetDriver(device, 0, options.LargestFrame, options.QueueSize);
+        _driver = new PairDriver(device, 0, options.LargestFrame, options.QueueSize);
         if (options.Poll)
             _driver.Disarm();
     }

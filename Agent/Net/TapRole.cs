@@ -21,7 +21,7 @@ internal sealed class TapRole(Tap tap) : IRole
     private const ulong Send = Features.NetChecksum | Features.NetHostTso4 | Features.NetHostTso6 | Features.NetHostEcn;
 
     private DriverDevice? _device;
-    private NetDriver? _driver;
+    private PairDriver? _driver;
     private bool _watching;
 
     /// <summary>Frames from the tap to the link.</summary>
@@ -42,7 +42,7 @@ internal sealed class TapRole(Tap tap) : IRole
         // The device may write a frame as soon as it is started, and the tap's offloads depend on what it accepts.
         tap.SetOffloads(device.Offered & Send);
         _device = device;
-        _driver = new NetDriver(device, Receive | Send, LargestFrame, QueueSize);
+        _driver = new PairDriver(device, Receive | Send, LargestFrame, QueueSize);
     }
 
     /// <inheritdoc/>

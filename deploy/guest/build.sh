@@ -16,6 +16,8 @@ usage() {
 
 	  --tools "PACKAGE:PROGRAM ..."  more programs for the guest
 	  --modules "MODULE ..."         more kernel modules
+	  --agent FILE                   interguest-agent for the guest, as 'deploy/build.sh
+	                                 --guest-agent' makes it
 	  --refresh                      take the newest packages again
 	END
 }
@@ -24,17 +26,21 @@ say() { printf 'guest: %s\n' "$*"; }
 fail() { printf 'guest: %s\n' "$*" >&2; exit 1; }
 
 TOOLS="dash:dash iperf3:iperf3 iproute2:ip ethtool:ethtool iputils-ping:ping tcpdump:tcpdump socat:socat"
-MODULES="virtio_pci virtio_net virtio_blk virtio_console virtio_rng 8021q tun pktgen"
+MODULES="virtio_pci virtio_net virtio_blk virtio_console virtio_rng 8021q tun pktgen uio_pci_generic"
 KERNEL=linux-image-cloud-amd64
 
-out='' refresh=''
+out='' refresh='' agent=''
 while (($#)); do
 	case $1 in
 	-h | --help) usage; exit 0 ;;
 	--refresh) refresh=1 ;;
-	--tools | --modules)
+	--tools | --modules | --agent)
 		(($# >= 2)) || { usage >&2; exit 2; }
-		if [[ $1 = --tools ]]; then TOOLS+=" $2"; else MODULES+=" $2"; fi
+		case $1 in
+		--tools) TOOLS+=" $2" ;;
+		--modules) MODULES+=" $2" ;;
+		--agent) agent=$2 ;;
+		esac
 		shift
 		;;
 	-*) usage >&2; exit 2 ;;
@@ -48,7 +54,9 @@ out=$(cd "$out" && pwd)
 exec 9>"$out/.lock"
 flock 9 # two builds at once: the second finds the work done
 
-stamp=$({ printf '%s\n' "$TOOLS" "$MODULES" "$KERNEL"; cat "$here"/{build.sh,init,agent,lib.sh}; } | sha256sum)
+[[ ! $agent || -x $agent ]] || fail "there is no program $agent: deploy/build.sh --guest-agent makes one"
+LIBRARIES=${agent:+libstdc++6 libgcc-s1} # what a program of .NET needs of the system
+stamp=$({ printf '%s\n' "$TOOLS" "$MODULES" "$KERNEL" "${agent:+$(sha256sum "$agent")}"; cat "$here"/{build.sh,init,agent,lib.sh}; } | sha256sum)
 if [[ ! $refresh && -s $out/initrd && -s $out/vmlinuz && $(cat "$out/.stamp" 2>/dev/null) = "$stamp" ]]; then
 	say "$out is up to date"
 	exit 0
@@ -91,7 +99,7 @@ wanted_packages() {
 	kernel=$(apt-cache "${apt_options[@]}" depends "$KERNEL" 2>/dev/null |
 		awk '$1 == "Depends:" && $2 ~ /^linux-(image|binary|modules)-[0-9]/ {print $2}')
 	[[ $kernel ]] || return 1
-	roots=$(tr ' ' '\n' <<<"$TOOLS" | sed -n 's/:.*//p' | sort -u)
+	roots=$({ tr ' ' '\n' <<<"$TOOLS" | sed -n 's/:.*//p'; printf '%s\n' $LIBRARIES; } | sort -u)
 	printf '%s\n' "$kernel" busybox-static
 	# shellcheck disable=SC2086 # package names are words
 	apt-cache "${apt_options[@]}" depends --recurse --important $roots 2>/dev/null |
@@ -174,6 +182,18 @@ add_programs() {
 	ln -s ../bin/busybox "$root/sbin/modprobe" # the kernel itself calls it by this name
 }
 
+add_agent() {
+	local library
+	[[ $agent ]] || return 0
+	install -m 755 "$agent" "$root/bin/interguest-agent"
+	for library in libstdc++.so.6 libgcc_s.so.1; do
+		cp -L "$(find "$work/user" -name "$library" -print -quit)" "$root/lib/x86_64-linux-gnu/$library"
+	done
+	for library in libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libc.so.6; do
+		cp -L "$(find "$work/user" -name "$library" -print -quit)" "$root/lib/x86_64-linux-gnu/$library"
+	done
+}
+
 add_modules() {
 	local from version to module file
 	from=$(find "$work/kernel" -path '*/lib/modules/*' -maxdepth 5 -name 'kernel' -type d -print -quit)
@@ -226,6 +246,7 @@ add_configuration() {
 }
 
 add_programs
+add_agent
 add_modules
 add_configuration
 # Not compressed: QEMU copies it in no time, while unpacking under software

@@ -56,3 +56,13 @@ iperf_mbit() {
 	_o=$(iperf3 -c "$_to" -f m "$@" 2>&1) || { echo "$_o" | tail -n 3 >&2; return 1; }
 	echo "$_o" | sed -n 's/.* \([0-9.]*\) Mbits\/sec.*receiver.*/\1/p' | tail -n 1
 }
+
+# to_user_space ADDRESS: takes a PCI function from the kernel's driver, for interguest-agent --pci
+to_user_space() {
+	modprobe uio_pci_generic || return
+	_f=/sys/bus/pci/devices/$1
+	echo uio_pci_generic >$_f/driver_override || return
+	[ ! -e $_f/driver ] || echo "$1" >$_f/driver/unbind
+	echo "$1" >/sys/bus/pci/drivers_probe
+	[ -d $_f/uio ]
+}

@@ -6,7 +6,7 @@ namespace InterGuest.Agent.Tests;
 public sealed class CommandLineTests
 {
     [Theory]
-    [InlineData("--port", "ping")]
+    [InlineData("one of --port SOCKET and --pci ADDRESS", "ping")]
     [InlineData("--size: '59' is not a whole number from 60 to 65535", "ping", "--port", "x", "--size", "59")]
     [InlineData("--interval: '5' is not a duration", "ping", "--port", "x", "--interval", "5")]
     [InlineData("--queue: '100' is not a power of two", "blast", "--port", "x", "--queue", "100")]

@@ -2,17 +2,18 @@ using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Queues;
 using InterGuest.Virtio.Transport;
 
-namespace InterGuest.Agent.Net;
+namespace InterGuest.Agent.Guests;
 
 /// <summary>
-/// A driver of a network device's first pair of queues (VIRTIO 1.2, 5.1): whole frames in buffers that stay where they are.
-/// Receive buffers hold the largest frame, so they need not be mergeable.
+/// A driver of a pair of queues, as network and console devices have them (VIRTIO 1.2, 5.1 and 5.3): messages in buffers that
+/// stay where they are. Receive buffers hold the largest frame, so they need not be mergeable.
 /// </summary>
-internal sealed class NetDriver
+internal sealed class PairDriver
 {
     private const int ReceiveQueue = 0, TransmitQueue = 1;
 
     private readonly DriverDevice _device;
+    private readonly int _headerBytes;
     private readonly DriverQueue _receive;
     private readonly DriverQueue _transmit;
     private readonly DriverBuffer[] _receiveBuffers;
@@ -22,24 +23,25 @@ internal sealed class NetDriver
     private bool _added;
 
     /// <summary>Makes the queues, posts the receive buffers, and starts the device.</summary>
-    /// <param name="device">A network device.</param>
+    /// <param name="device">A device with such a pair.</param>
     /// <param name="wanted">Features to accept if they are offered; those of the ring are added.</param>
     /// <param name="largestFrame">Bytes.</param>
     /// <param name="queueSize">Entries per queue, if the device has as many.</param>
+    /// <param name="headerBytes">In front of every frame: a <see cref="NetHeader"/>, or 0.</param>
     /// <exception cref="AgentException">It is not such a device.</exception>
-    public NetDriver(DriverDevice device, ulong wanted, int largestFrame, int queueSize)
+    public PairDriver(DriverDevice device, ulong wanted, int largestFrame, int queueSize, int headerBytes = NetHeader.Bytes)
     {
         if ((device.Offered & Features.Version1) == 0)
             throw new AgentException("the device is older than VIRTIO 1.0 (no VIRTIO_F_VERSION_1); this driver is not");
-        _device = device;
+        (_device, _headerBytes) = (device, headerBytes);
         ulong features = device.Offered & (wanted | Features.Version1 | Features.RingEventIndex);
         _receive = MakeQueue(device, ReceiveQueue, features, queueSize);
         _transmit = MakeQueue(device, TransmitQueue, features, queueSize);
-        uint bufferBytes = (uint)(NetHeader.Bytes + largestFrame);
+        uint bufferBytes = (uint)(headerBytes + largestFrame);
         _receiveBuffers = MakeBuffers(device, _receive.Size, bufferBytes);
         _transmitBuffers = MakeBuffers(device, _transmit.Size, bufferBytes);
         foreach (var buffer in _transmitBuffers)
-            device.Memory.At(buffer.GuestAddress, NetHeader.Bytes).Clear();
+            device.Memory.At(buffer.GuestAddress, headerBytes).Clear();
         _freeToSend = new Stack<int>(Enumerable.Range(0, _transmit.Size).Reverse());
         for (int i = 0; i < _receiveBuffers.Length; i++)
             _receive.TryAdd([], [_receiveBuffers[i]], i);
@@ -56,7 +58,7 @@ internal sealed class NetDriver
     public int Unsent => _transmit.InFlight;
 
     /// <summary>Takes the next frame that has come. It is valid until the next call.</summary>
-    /// <param name="packet">A <see cref="NetHeader"/>, and the frame.</param>
+    /// <param name="packet">Its header, and the frame.</param>
     /// <exception cref="InvalidDataException">The device is at fault.</exception>
     public bool TryReceive(out Span<byte> packet)
     {
@@ -65,7 +67,7 @@ internal sealed class NetDriver
         if (!_receive.TryGetUsed(out int token, out uint written))
             return false;
         _held = token;
-        if (written < NetHeader.Bytes)
+        if (written < _headerBytes)
             throw new InvalidDataException($"The device wrote a frame of {written} bytes, less than its header.");
         packet = _device.Memory.At(_receiveBuffers[token].GuestAddress, (int)written);
         return true;
@@ -82,7 +84,7 @@ internal sealed class NetDriver
 
     /// <summary>A free buffer to send from, if there is one.</summary>
     /// <param name="slot">Its number, for <see cref="Send"/>.</param>
-    /// <param name="packet">Room for a <see cref="NetHeader"/> and the largest frame: zeros, or what was sent from this slot before.</param>
+    /// <param name="packet">Room for a header and the largest frame: a header of zeros, or what was sent from this slot before.</param>
     public bool TryTake(out int slot, out Span<byte> packet)
     {
         packet = default;
@@ -144,7 +146,7 @@ internal sealed class NetDriver
         int size = Math.Min(wantedSize, device.MaxQueueSize(index));
         return size > 0
             ? DriverQueue.Create(device.Memory, size, features)
-            : throw new AgentException($"the device has no queue {index}, so it is not a network device");
+            : throw new AgentException($"the device has no queue {index}, so it is not of the kind that this role drives");
     }
 
     private static DriverBuffer[] MakeBuffers(DriverDevice device, int count, uint bytes) =>

@@ -1,0 +1,49 @@
+using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
+using InterGuest.Virtio.Transport;
+
+namespace InterGuest.Agent.Guests;
+
+/// <summary>A VM in which this is a program: it drives one of the VM's PCI devices.</summary>
+internal sealed class PciGuest : IGuest
+{
+    private readonly string _address;
+    private readonly HugePageMemory _memory;
+
+    /// <summary>Takes memory for the device.</summary>
+    /// <param name="address">As in /sys/bus/pci/devices, or without the domain: <c>00:05.0</c>.</param>
+    /// <param name="memoryBytes">At least so many.</param>
+    /// <exception cref="AgentException">There is no such memory.</exception>
+    public PciGuest(string address, long memoryBytes)
+    {
+        _address = address.Count(c => c == ':') == 1 ? $"0000:{address}" : address;
+        try
+        {
+            _memory = HugePageMemory.Create(memoryBytes);
+        }
+        catch (NativeException e)
+        {
+            throw new AgentException($"--pci: {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public string Name => $"PCI device {_address}";
+
+    /// <inheritdoc/>
+    public DriverDevice Open()
+    {
+        _memory.FreeAll();
+        try
+        {
+            return PciDevice.Open(_address, _memory);
+        }
+        catch (Exception e) when (e is NativeException or InvalidDataException)
+        {
+            throw new AgentException($"--pci: {e.Message}", e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _memory.Dispose();
+}
