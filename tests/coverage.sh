@@ -21,9 +21,10 @@ compgen -G '/usr/lib/*/libicuuc.so.*' >/dev/null || export DOTNET_SYSTEM_GLOBALI
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 results=$root/artifacts/coverage
 rm -rf "$results"
+status=0
 for project in Virtio.Tests Switch.Tests Fuzz.Tests; do
 	dotnet test "$root/tests/$project" -nodeReuse:false --collect 'XPlat Code Coverage' --results-directory "$results/$project" \
-		--logger 'console;verbosity=minimal' -- DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[InterGuest.Virtio]*,[InterGuest.Switch]InterGuest.Switch.DataPath*'
+		--logger 'console;verbosity=minimal' -- DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[InterGuest.Virtio]*,[InterGuest.Switch]InterGuest.Switch.DataPath*' || status=1
 done
 
 /usr/bin/python3 - "$results" <<'END'
@@ -60,3 +61,5 @@ print(f"{'folder':24}{'lines':>18}{'branches':>18}")
 for name, (hit, of, reached, there) in sorted(folders.items(), key=lambda f: (f[0] == 'all', f[0])):
     print(f"{name:24}{hit:6}/{of:<5}{100 * hit / of:5.1f}%{reached:6}/{there:<5}{100 * reached / max(1, there):5.1f}%")
 END
+((status == 0)) || echo "coverage: a test failed, so that less was reached than could be" >&2
+exit "$status"

@@ -89,7 +89,7 @@ internal sealed class HostileFrontEnd : IDisposable
         {
             0 => (8, RawPeer.U32s(ring, RingSize), []),
             1 => (10, RawPeer.U32s(ring, 0), []),
-            2 => (9, [.. RawPeer.U32s(ring, 0), .. RawPeer.U64s(at, at + 512, at + 256, 0)], []),
+            2 => (9, [.. RawPeer.U32s(ring, 0), .. RawPeer.U64s(at, at + 256, at + 512, 0)], []),
             3 => (13, RawPeer.U64(ring), [Bell()]),
             4 => _input.Chance(20) ? (12, RawPeer.U64(ring | 0x100), []) : (12, RawPeer.U64(ring), [Bell()]),
             _ => (18, RawPeer.U32s(ring, 1), []),
@@ -148,6 +148,7 @@ internal sealed class HostileFrontEnd : IDisposable
                 memory.At(at + 512 + 4 + 2 * (ulong)i, 2)[1] = (byte)(_input.Chance(2) ? 1 : 0);
             }
             new byte[] { 0, 0, (byte)_input.Between(0, 9), 0 }.CopyTo(memory.At(at + 512, 4));
+            memory.At(at + 256, 4).Clear(); // the used index, where a ring begins
         }
     }
 
