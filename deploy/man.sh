@@ -57,7 +57,7 @@ body() { # COMMAND...
 }
 
 version=$("$program" --version | grep -o '[0-9][0-9.]*' | head -n 1)
-summary=$(help | part Description | head -n 1 | sed 's/\.$//')
+summary=$(help | part Description | tr '\n' ' ' | sed -e 's/\.\( .*\)\{0,1\}$//')
 printf '.\\" Made by deploy/man.sh of %s --help.\n' "$name"
 printf '.TH %s %s "" "InterGuest %s"\n' "$(escape <<<"${name^^}")" "$section" "$version"
 printf '.SH NAME\n%s \\- %s\n' "$(escape <<<"$name")" "$(escape <<<"$summary")"

@@ -111,6 +111,7 @@ public class PortCommandsTests : SwitchTest
             Drops          17 receiver_full
                            1 too_long
             Faults         none
+            Messages       none
             Notifications  1,000 from the guest, 2,000 to it
             Connections    1, 0 messages refused
             Features       VIRTIO_F_VERSION_1 accepted

@@ -1,0 +1,73 @@
+# shellcheck shell=bash
+# Two VMs on a switch, for scripts: source it. Needs $root; sets $run and $switch_pid.
+
+export PATH=$root/bin:$PATH
+vm_script=$root/deploy/guest/vm.sh
+declare -A address=([alice]=10.0.0.1 [bob]=10.0.0.2)
+
+vm() { # VERB NAME ...
+	local verb=$1 name=$2
+	shift 2
+	"$vm_script" "$verb" "$name" --run "$run" "$@"
+}
+
+in_guest() { # GUEST SECONDS COMMAND
+	vm exec "$1" --timeout "$2" -- "$3"
+}
+
+# The last one of them; every life writes to the same log.
+start_switch() {
+	"$root/bin/interguest-switch" --control "unix:$run/control.sock" --socket-dir "$run/ports" --state-dir "$run/state" </dev/null >>"$run/switch.log" 2>&1 &
+	switch_pid=$!
+	local tries
+	for ((tries = 0; tries < 600; tries++)); do
+		interguest port list >/dev/null 2>&1 && return
+		kill -0 "$switch_pid" 2>/dev/null || { tail -n 20 "$run/switch.log" >&2; return 1; }
+		sleep 0.05
+	done
+	return 1
+}
+
+end_switch() { # SIGNAL
+	kill "-$1" "$switch_pid"
+	# The shell tells of a job that was killed.
+	{ wait "$switch_pid" || true; } 2>/dev/null
+}
+
+boot() { # NAME: a VM on the port of its name
+	local arguments
+	arguments=$(interguest qemu "$1" --memory 256M --accel "$accel" 2>/dev/null)
+	eval "vm start \$1 -- $arguments"
+}
+
+ready() { # NAME
+	vm wait "$1" --timeout 240 >/dev/null
+	in_guest "$1" 60 "net_up \$(nic) ${address[$1]}/24"
+}
+
+# start_pair MODE: a switch, two ports, a link, two VMs that reach each other
+start_pair() {
+	run=$(mktemp -d "${TMPDIR:-/tmp}/igvm.XXXXXX")
+	export INTERGUEST_ENDPOINT=unix:$run/control.sock
+	accel=$("$vm_script" accel)
+	start_switch
+	local name
+	for name in alice bob; do interguest port add "$name" --mode "$1" >/dev/null; done
+	interguest link add cable alice bob >/dev/null
+	for name in alice bob; do boot "$name"; done
+	for name in alice bob; do ready "$name"; done
+	reaches alice 60
+}
+
+reaches() { # GUEST SECONDS: until a ping gets through
+	local other=bob
+	[[ $1 = alice ]] || other=alice
+	in_guest "$1" "$(($2 + 20))" "wait_for $2 /bin/ping -c 1 -W 1 ${address[$other]}"
+}
+
+end_pair() {
+	local name
+	for name in alice bob; do vm kill "$name" >/dev/null 2>&1 || true; done
+	[[ ! ${switch_pid:-} ]] || kill -KILL "$switch_pid" 2>/dev/null || true
+	[[ ! ${run:-} || ${keep:-} ]] || rm -rf "$run"
+}
