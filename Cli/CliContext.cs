@@ -32,6 +32,12 @@ internal sealed record CliContext : IAsyncDisposable
 
     public Func<int> InterruptExitCode { get; init; } = () => 130;
 
+    /// <summary>The terminal's size now, for what is drawn again and again.</summary>
+    public Func<(int Width, int Height)> Window { get; init; } = () => (Console.WindowWidth, Console.WindowHeight);
+
+    /// <summary>Standard output for bytes.</summary>
+    public Func<Stream> OpenBinary { get; init; } = StandardOutput.Open;
+
     public TextWriter Out => Screen.Writer;
 
     public static CliContext OfProcess(Interrupt interrupt)

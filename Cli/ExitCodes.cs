@@ -10,4 +10,7 @@ internal static class ExitCodes
 
     /// <summary>The command line (or the environment it is run in) makes no sense.</summary>
     public const int Usage = 2;
+
+    /// <summary>`doctor` found something that does not work.</summary>
+    public const int Unwell = 3;
 }

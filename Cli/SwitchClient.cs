@@ -70,9 +70,19 @@ internal sealed class SwitchClient : IDisposable
         throw SwitchErrors.WentAway(_endpoint, null);
     }
 
+    /// <summary>Frames until there are as many as were asked for, or the caller cancels.</summary>
+    public async IAsyncEnumerable<CaptureBatch> CaptureAsync(
+        CaptureRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using AsyncServerStreamingCall<CaptureBatch> running = _control.Capture(request, cancellationToken: cancellation);
+        while (await NextAsync(running.ResponseStream, cancellation))
+            yield return running.ResponseStream.Current;
+        cancellation.ThrowIfCancellationRequested();
+    }
+
     public void Dispose() => _channel.Dispose();
 
-    private async Task<bool> NextAsync(IAsyncStreamReader<Event> events, CancellationToken cancellation)
+    private async Task<bool> NextAsync<T>(IAsyncStreamReader<T> events, CancellationToken cancellation)
     {
         try
         {

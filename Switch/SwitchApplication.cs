@@ -56,7 +56,7 @@ internal static partial class SwitchApplication
         });
         // Before the host, to see the first port made.
         builder.Services.AddSingleton<SwitchView>().AddSingleton<SwitchMeter>().AddHostedService<MetricsHost>();
-        builder.Services.AddSingleton<ObservationHost>().AddHostedService(s => s.GetRequiredService<ObservationHost>());
+        builder.Services.AddSingleton<SwitchPage>().AddSingleton<ObservationHost>().AddHostedService(s => s.GetRequiredService<ObservationHost>());
         builder.Services.AddHostedService<SwitchHost>().AddHostedService<TopologyAtStart>();
         builder.Services.AddHostedService(s => new ServiceManager(
             notifier, s.GetRequiredService<Switchboard>(), s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<TimeProvider>()));

@@ -47,6 +47,11 @@ internal static class SwitchCommand
             HelpName = "PORT|http://HOST:PORT",
             Description = "Where /metrics can be read in Prometheus' text format; with a port alone, by this host only. Default: nowhere",
         };
+        var web = new Option<string?>("--web")
+        {
+            HelpName = "PORT|http://HOST:PORT",
+            Description = "Where a page shows the switch at work; with a port alone, to this host only. It can change nothing. Default: nowhere",
+        };
         var otlp = new Option<string?>("--otlp")
         {
             HelpName = "URL",
@@ -54,7 +59,7 @@ internal static class SwitchCommand
         };
         var command = new RootCommand(
             "The InterGuest switch: joins the virtio devices of guests on this host.\n"
-            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, topology, loops, metrics, otlp };
+            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, topology, loops, metrics, web, otlp };
         var keep = new Option<bool>("--fd-store")
         {
             Description = "Have systemd keep the ports' listening sockets (FileDescriptorStoreMax=) while the switch is restarted: "
@@ -67,6 +72,7 @@ internal static class SwitchCommand
             () => guard.Apply(parsed, SwitchOptionsParser.Parse(parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops)) with
             {
                 Metrics = SwitchOptionsParser.HttpAddress("--metrics", parsed.GetValue(metrics)),
+                Web = SwitchOptionsParser.HttpAddress("--web", parsed.GetValue(web)),
                 Otlp = SwitchOptionsParser.Collector("--otlp", parsed.GetValue(otlp)),
                 TopologyFile = parsed.GetValue(topology) is { } file ? Path.GetFullPath(file) : null,
                 KeepSockets = parsed.GetValue(keep),

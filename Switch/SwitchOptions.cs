@@ -32,6 +32,9 @@ public sealed record SwitchOptions
     /// <summary>Where metrics can be read as Prometheus does; null: nowhere.</summary>
     public Uri? Metrics { get; init; }
 
+    /// <summary>Where the switch's page can be read; null: nowhere.</summary>
+    public Uri? Web { get; init; }
+
     /// <summary>The OpenTelemetry collector that metrics are sent to; null: none.</summary>
     public Uri? Otlp { get; init; }
 

@@ -10,8 +10,8 @@ usage() {
 	apt and its own package sources.
 
 	  demo    what deploy/demo.sh needs: QEMU and socat, and all of 'build' (default)
-	  tests   demo, and DPDK's testpmd, QEMU's disk tools, Python's gRPC and spin for the
-	          tests
+	  tests   demo, and DPDK's testpmd, QEMU's disk tools, Python's gRPC, spin, tcpdump
+	          and Chromium for the tests
 	  build   what building needs: the .NET 10 SDK (only checked, never installed)
 
 	Exit status: 0 all is there; 1 something failed; 2 wrong usage;
@@ -120,6 +120,8 @@ for_tests() {
 	want spin "verifies the models in tests/models" have spin
 	want gcc "compiles what spin makes" have gcc
 	want libc6-dev "compiles what spin makes" test -e /usr/include/stdlib.h
+	want tcpdump "reads what the switch captures" have tcpdump
+	want chromium "looks at the switch's page" have chromium
 }
 
 what=${1:-demo}

@@ -26,6 +26,14 @@ internal static class NameCompletion
         return argument;
     }
 
+    public static Argument<string?> OfPortOrLink(Argument<string?> argument, CliContext context)
+    {
+        argument.CompletionSources.Add(completion => Ask(completion, context,
+            (control, options) => control.GetStatusAsync(new GetStatusRequest(), options),
+            status => status.Ports.Select(port => port.Name).Concat(status.Links.Select(link => link.Name))));
+        return argument;
+    }
+
     private static string[] Ask<T>(CompletionContext completion, CliContext context,
         Func<Control.ControlClient, CallOptions, AsyncUnaryCall<T>> call, Func<T, IEnumerable<string>> names)
     {

@@ -35,7 +35,10 @@ internal static class RootCommandBuilder
         root.Add(ApplyCommand.Create(context));
         root.Add(ExportCommand.Create(context));
         root.Add(StatusCommand.Create(context));
+        root.Add(TopCommand.Create(context));
         root.Add(WatchCommand.Create(context));
+        root.Add(DoctorCommand.Create(context));
+        root.Add(CaptureCommand.Create(context));
         root.Add(QemuCommand.Create(context));
         root.Add(LibvirtCommand.Create(context));
         root.Add(CloudHypervisorCommand.Create(context));

@@ -32,6 +32,13 @@ internal sealed class Rates
     public double? Frames(Link link, LinkDirection direction) =>
         Direction(link, direction, counters => counters.Frames);
 
+    public double? Drops(Link link, LinkDirection direction) =>
+        Direction(link, direction, counters => counters.Drops.Aggregate(0UL, (sum, drop) => sum + drop.Count));
+
+    public double? Kicks(Port port) => Port(port, counters => counters.Kicks);
+
+    public double? Calls(Port port) => Port(port, counters => counters.Calls);
+
     private static Timestamp Started(SwitchInfo info) => info.Started ?? new Timestamp();
 
     private double? Port(Port now, Func<PortCounters, ulong> counter)

@@ -15,6 +15,8 @@ internal sealed class Screen(TextWriter writer, bool isTerminal, int width, bool
 
     public bool IsTerminal { get; } = isTerminal;
 
+    public bool Colours { get; } = colours;
+
     public int Width { get; } = isTerminal && width > 0 ? width : Unlimited;
 
     public void WriteLine(string line = "") => Writer.WriteLine(line);
@@ -31,8 +33,8 @@ internal sealed class Screen(TextWriter writer, bool isTerminal, int width, bool
     // Everything is said, so that Spectre.Console does not go and look at the process's terminal.
     private IAnsiConsole Console(TextWriter to) => AnsiConsole.Create(new AnsiConsoleSettings
     {
-        Ansi = colours ? AnsiSupport.Yes : AnsiSupport.No,
-        ColorSystem = colours ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
+        Ansi = Colours ? AnsiSupport.Yes : AnsiSupport.No,
+        ColorSystem = Colours ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
         Interactive = InteractionSupport.No,
         Enrichment = new ProfileEnrichment { UseDefaultEnrichers = false },
         Out = new ScreenOutput(to, Width, IsTerminal),

@@ -37,6 +37,15 @@ internal static class Words
         _ => (Unknown((int)state), Style.Plain),
     };
 
+    public static (string Word, Style Style) Of(Severity severity) => severity switch
+    {
+        Severity.Good => ("good", Good),
+        Severity.Note => ("note", Style.Plain),
+        Severity.Warning => ("warning", Attention),
+        Severity.Problem => ("problem", Bad),
+        _ => (Unknown((int)severity), Style.Plain),
+    };
+
     public static string Of(DeviceType type) => type switch
     {
         DeviceType.Net => "net",

@@ -15,7 +15,7 @@ public sealed class Access(
     IReadOnlyList<string> operators, IReadOnlyList<string> readers, Func<string, uint?> findUser, Func<string, uint?> findGroup)
 {
     /// <summary>Calls that only look, by the first word of their names; a new one with another word is for operators.</summary>
-    private static readonly string[] Looking = ["Get", "List", "Watch", "Export", "Check", "ServerReflection"];
+    private static readonly string[] Looking = ["Get", "List", "Watch", "Export", "Diagnose", "Check", "ServerReflection"];
 
     private readonly bool _open = operators.Count == 0 && readers.Count == 0;
 

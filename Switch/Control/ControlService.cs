@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using InterGuest.Protos.V1;
+using InterGuest.Switch.Diagnosis;
 using Status = InterGuest.Protos.V1.Status;
 
 namespace InterGuest.Switch.Control;
@@ -63,7 +64,10 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
         board.InvokeAsync(() => Declaration.Export(board, options));
 
     /// <inheritdoc/>
-    public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => board.InvokeAsync(() => new Status
+    public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => StatusAsync();
+
+    /// <summary>The whole picture at one moment.</summary>
+    internal Task<Status> StatusAsync() => board.InvokeAsync(() => new Status
     {
         Switch = new SwitchInfo
         {
@@ -76,6 +80,17 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
         },
         Ports = { board.Ports.Select(Show) },
         Links = { board.Links.Select(l => l.ToProto()) },
+    });
+
+    /// <inheritdoc/>
+    public override Task<Protos.V1.Diagnosis> Diagnose(DiagnoseRequest request, ServerCallContext context) => board.InvokeAsync(() =>
+    {
+        bool Wanted(string name) => request.Name == "" || request.Name == name;
+        var links = board.Links.Where(l => Wanted(l.Name)).ToList();
+        var ports = board.Ports.Where(p => Wanted(p.Name) || links.Exists(l => l.Ports.Contains(p))).ToList();
+        if (request.Name != "" && ports.Count == 0)
+            throw new SwitchException(SwitchError.NotFound, $"there is no port or link {request.Name}. 'interguest status' shows those there are");
+        return Doctor.Examine(ports.Select(Show), links.Select(l => l.ToProto()), File.Exists);
     });
 
     /// <inheritdoc/>
@@ -108,6 +123,15 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
                 return true;
             });
         }
+    }
+
+    /// <inheritdoc/>
+    public override async Task Capture(CaptureRequest request, IServerStreamWriter<CaptureBatch> responseStream, ServerCallContext context)
+    {
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
+        await new CaptureStream(board, request).RunAsync(responseStream, ending.Token);
+        if (lifetime.ApplicationStopping.IsCancellationRequested)
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the switch is stopping"));
     }
 
     private Port Show(Ports.Port port) => port.ToProto(board.LinksOf(port));

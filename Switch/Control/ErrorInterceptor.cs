@@ -15,18 +15,37 @@ public sealed partial class ErrorInterceptor(ILogger<ErrorInterceptor> logger) :
         {
             return await continuation(request, context);
         }
-        catch (SwitchException e)
-        {
-            throw new RpcException(new Status(Code(e.Kind), e.Message), TrailersOf(e));
-        }
-        catch (ObjectDisposedException)
-        {
-            throw new RpcException(new Status(StatusCode.Unavailable, "the switch is stopping"));
-        }
         catch (Exception e) when (e is not RpcException)
         {
-            LogFault(context.Method, e);
-            throw new RpcException(new Status(StatusCode.Internal, $"the switch failed: {e.Message}. Its log has the details"));
+            throw Translate(context.Method, e);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        try
+        {
+            await continuation(request, responseStream, context);
+        }
+        catch (Exception e) when (e is not RpcException && !context.CancellationToken.IsCancellationRequested)
+        {
+            throw Translate(context.Method, e);
+        }
+    }
+
+    private RpcException Translate(string method, Exception exception)
+    {
+        switch (exception)
+        {
+            case SwitchException e:
+                return new RpcException(new Status(Code(e.Kind), e.Message), TrailersOf(e));
+            case ObjectDisposedException:
+                return new RpcException(new Status(StatusCode.Unavailable, "the switch is stopping"));
+            default:
+                LogFault(method, exception);
+                return new RpcException(new Status(StatusCode.Internal, $"the switch failed: {exception.Message}. Its log has the details"));
         }
     }
 

@@ -24,6 +24,7 @@ internal static class JoinPlan
     {
         var targets = link?.Peer(port).ReceiveEnds ?? [];
         var counters = link?.CountersFrom(port);
+        var tap = link?.TapFrom(port);
         int pair = 0;
         foreach (var (end, enabled) in port.TransmitEnds)
         {
@@ -34,8 +35,8 @@ internal static class JoinPlan
                 : null;
             // With fewer receive queues than transmit queues, several share one.
             yield return drop is { } reason
-                ? new NetJoin(end, reason, counters)
-                : new NetJoin(end, targets[pair++ % targets.Count], link!.Hold, counters!);
+                ? new NetJoin(end, reason, counters) { Tap = tap }
+                : new NetJoin(end, targets[pair++ % targets.Count], link!.Hold, counters!) { Tap = tap };
         }
     }
 

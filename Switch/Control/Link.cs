@@ -1,4 +1,5 @@
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.DataPath.Capture;
 using InterGuest.Switch.Negotiation;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
@@ -24,6 +25,11 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
 {
     /// <summary>How long frames wait for buffers if the owner does not say.</summary>
     public static readonly TimeSpan DefaultHold = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Captures at a time.</summary>
+    internal const int MaxCaptures = 8;
+
+    private volatile bool _removed;
 
     /// <summary>The longest time that may be asked for.</summary>
     public static readonly TimeSpan MaxHold = TimeSpan.FromSeconds(60);
@@ -66,6 +72,20 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
 
     /// <summary>How long requests wait for a disk's server before they fail; null: for ever.</summary>
     public TimeSpan? FailAfter { get; init; }
+
+    /// <summary>Whether it has been removed. Read by any thread.</summary>
+    internal bool Removed
+    {
+        get => _removed;
+        set => _removed = value;
+    }
+
+    /// <summary>Those who look at its frames.</summary>
+    internal List<CaptureRing> Captures { get; } = [];
+
+    /// <summary>Shows what a port sends to those who capture; null: nobody does.</summary>
+    internal CaptureTap? TapFrom(Port port) =>
+        Captures.Count == 0 ? null : new CaptureTap(port == Ports[0] ? 0 : 1, [.. Captures], time);
 
     /// <summary>The port at the other end.</summary>
     public Port Peer(Port port) => port == Ports[0] ? Ports[1] : Ports[0];

@@ -3,6 +3,7 @@ using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.VhostUser;
 using V1 = InterGuest.Protos.V1;
 
 namespace InterGuest.Switch.Control;
@@ -45,7 +46,14 @@ internal static class ProtoMapping
         MappedBytes = port.Memory.TotalBytes,
         Mtu = (uint)port.Mtu,
         Counters = CountersOf(port),
-        Queues = { port.Counters.Rings.Select(CountersOf) },
+        Queues = { port.Counters.Rings.Select((counters, ring) => QueueOf(port.Ring((uint)ring)!, counters, ring)) },
+        LastMessage = port.LastMessage is { } last
+            ? new V1.LastMessage { Request = SpecificationName(last.Request), Time = last.Time.ToTimestamp(), Count = (ulong)last.Count }
+            : null,
+        LastDisconnect = port.LastDisconnect is { } end ? new V1.Disconnect { Time = end.Time.ToTimestamp(), Problem = end.Problem } : null,
+        ConnectError = port.ConnectError,
+        DeviceStatus = port.DeviceStatus,
+        MemoryRegions = (uint)port.Memory.RegionCount,
         Disk = DiskOf(port),
     };
 
@@ -127,6 +135,12 @@ internal static class ProtoMapping
         _ => V1.PortState.Faulted,
     };
 
+    /// <summary>SetMemoryTable is SET_MEM_TABLE.</summary>
+    private static string SpecificationName(RequestCode request) => System.Enum.IsDefined(request)
+        ? SnakeCase.Of(request).ToUpperInvariant().Replace("MEMORY", "MEM").Replace("_REGION", "_REG").Replace("REMOVE", "REM")
+            .Replace("ADDRESS", "ADDR").Replace("_ERROR", "_ERR").Replace("REQUEST", "REQ")
+        : $"{(uint)request}";
+
     private static V1.FrontEnd? ToProto((int Pid, uint Uid)? frontEnd) =>
         frontEnd is var (pid, uid) ? new V1.FrontEnd { Pid = pid, Uid = uid } : null;
 
@@ -178,7 +192,7 @@ internal static class ProtoMapping
         LogOutOfRange = (ulong)port.LogOutOfRange,
     };
 
-    private static V1.QueueCounters CountersOf(QueueCounters queue, int ring) => new()
+    private static V1.Queue QueueOf(Vring vring, QueueCounters queue, int ring) => new()
     {
         Ring = (uint)ring,
         Frames = (ulong)queue.Traffic.Frames,
@@ -189,6 +203,11 @@ internal static class ProtoMapping
         KicksSuppressed = (ulong)queue.KicksSuppressed,
         Calls = (ulong)queue.Calls,
         CallsSuppressed = (ulong)queue.CallsSuppressed,
+        Size = (uint)vring.Size,
+        HasAddresses = vring.Layout != null,
+        HasKick = vring.HasKick,
+        Enabled = vring.Enabled,
+        Running = vring.Runs,
     };
 
     private static V1.ReasonCount Count<T>(T reason, long count)

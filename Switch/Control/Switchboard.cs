@@ -1,4 +1,5 @@
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.DataPath.Capture;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
@@ -206,6 +207,7 @@ public sealed class Switchboard : IPortHost, IDisposable
     {
         var link = GetLink(name);
         _links.Remove(name);
+        link.Removed = true;
         _wiring.Disconnect(link);
         Tell(EventKind.Deleted, $"link {name} is removed", null, link);
         OnReconfigured();
@@ -243,6 +245,27 @@ public sealed class Switchboard : IPortHost, IDisposable
     {
         if (_expiring == null && !_closing && _links.Values.Any(l => l.FailAfter != null))
             _expiring = _reactor.After(ExpiryEvery, ExpireRequests);
+    }
+
+    /// <summary>Shows the frames of a link to a ring from now on.</summary>
+    /// <exception cref="SwitchException">There is no such link, or too many look at it already.</exception>
+    public Link StartCapture(string name, CaptureRing ring)
+    {
+        var link = GetLink(name);
+        if (link.Ports[0].Spec.Type != PortType.Net)
+            throw new SwitchException(SwitchError.Precondition, $"link {name} joins no network ports: it has no frames to capture");
+        if (link.Captures.Count == Link.MaxCaptures)
+            throw new SwitchException(SwitchError.Precondition, $"link {name} is captured {Link.MaxCaptures} times already. End one of them");
+        link.Captures.Add(ring);
+        _wiring.Retap(link);
+        return link;
+    }
+
+    /// <summary>Ends it.</summary>
+    public void StopCapture(Link link, CaptureRing ring)
+    {
+        if (link.Captures.Remove(ring) && !link.Removed)
+            _wiring.Retap(link);
     }
 
     /// <summary>The links a port is in, by name.</summary>

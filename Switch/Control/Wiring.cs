@@ -40,6 +40,20 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     /// <summary>Follows a change of the link.</summary>
     public void Refresh(Link link) => Rewire(link, _ => { });
 
+    /// <summary>Shows what the link's joins move to those who capture it now.</summary>
+    public void Retap(Link link)
+    {
+        foreach (var port in link.Ports)
+        {
+            var (joins, tap) = (_seats[port].Joins, link.TapFrom(port));
+            _seats[port].Loop.Invoke(() =>
+            {
+                foreach (var join in joins.OfType<NetJoin>())
+                    join.Tap = tap;
+            });
+        }
+    }
+
     /// <summary>Removes all joins that use a ring of this port.</summary>
     public void Pause(Port port)
     {

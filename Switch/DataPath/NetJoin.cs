@@ -1,3 +1,4 @@
+using InterGuest.Switch.DataPath.Capture;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Queues;
@@ -78,6 +79,9 @@ public sealed class NetJoin : Join
 
     /// <summary>How long a frame waits for buffers.</summary>
     public TimeSpan Hold { get; }
+
+    /// <summary>In its loop: shows frames to those who capture; null: nobody does.</summary>
+    internal CaptureTap? Tap { get; set; }
 
     /// <inheritdoc/>
     public override TurnResult Turn(int budget, out int spent)
@@ -176,8 +180,8 @@ public sealed class NetJoin : Join
     /// <summary>Moves the plain frames that come next, by the short way.</summary>
     private int Pump(int frames)
     {
-        if (_pump == null)
-            return 0;
+        if (_pump == null || Tap != null)
+            return 0; // what is captured goes the long way, frame by frame
         int moved = _pump.Move(frames, out long bytes);
         if (moved > 0)
             Delivered(moved, bytes, WorkCost.OfPlain(moved, bytes));
@@ -205,6 +209,7 @@ public sealed class NetJoin : Join
         switch (_sink.Put(header, new FrameSource(frame)))
         {
             case PutResult.Delivered:
+                Tap?.Show(frame, null);
                 return Deliver((long)frame.Remaining);
             case PutResult.TooLong:
                 return Drop(DropReason.TooLongForReceiver);
@@ -255,6 +260,8 @@ public sealed class NetJoin : Join
 
     private TransferResult Drop(DropReason reason)
     {
+        if (Tap != null && reason != DropReason.BadChain)
+            ShowDropped(reason);
         _spent += Finish(0);
         _progressed = true;
         Source.Counters.Traffic.Dropped(reason);
@@ -271,5 +278,12 @@ public sealed class NetJoin : Join
         if (_sink != null)
             (work, _sink.Work) = (work + _sink.Work, 0);
         return work;
+    }
+
+    private void ShowDropped(DropReason reason)
+    {
+        var frame = _frame.Readable;
+        frame.Advance((ulong)Source.HeaderBytes);
+        Tap!.Show(frame, reason);
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using InterGuest.Switch.Control;
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.Ports;
 using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
 namespace InterGuest.Switch.Metrics;
@@ -84,7 +85,11 @@ internal sealed class SwitchMeter : IDisposable
     private IEnumerable<(QueueCounters Counters, Tag[] Tags)> Queues() =>
         from port in _view.Ports
         from ring in port.Counters.Rings.Index()
-        select (ring.Item, new Tag[] { new("port", port.Name), new("queue", ring.Index), new("direction", ring.Index % 2 == 0 ? "receive" : "transmit") });
+        select (ring.Item, new Tag[] { new("port", port.Name), new("queue", ring.Index), new("direction", DirectionOf(port.Type, ring.Index)) });
+
+    /// <summary>As the guest sees it; of devices whose queues take requests: none.</summary>
+    private static string DirectionOf(PortType type, int ring) =>
+        type is not (PortType.Net or PortType.Console) ? "request" : ring % 2 == 0 ? "receive" : "transmit";
 
     private IEnumerable<(TrafficCounters Counters, Tag[] Tags)> Directions() =>
         from link in _view.Links

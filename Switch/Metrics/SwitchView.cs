@@ -6,7 +6,7 @@ using InterGuest.Switch.Ports;
 namespace InterGuest.Switch.Metrics;
 
 /// <summary>A port as it was when last something happened to it; its counters go on.</summary>
-internal sealed record PortView(string Name, PortState State, PortCounters Counters);
+internal sealed record PortView(string Name, PortType Type, PortState State, PortCounters Counters);
 
 /// <summary>A direction of a link.</summary>
 internal sealed record DirectionView(string Link, string From, string To, TrafficCounters Counters);
@@ -34,7 +34,7 @@ internal sealed class SwitchView
     {
         bool gone = happened.Kind == EventKind.Deleted;
         if (happened.Port is { } port)
-            Volatile.Write(ref _ports, gone ? _ports.Remove(port.Name) : _ports.SetItem(port.Name, new PortView(port.Name, port.State, port.Counters)));
+            Volatile.Write(ref _ports, gone ? _ports.Remove(port.Name) : _ports.SetItem(port.Name, new PortView(port.Name, port.Spec.Type, port.State, port.Counters)));
         if (happened.Link is { } link)
             Volatile.Write(ref _links, gone ? _links.Remove(link.Name) : _links.SetItem(link.Name, View(link)));
     }

@@ -95,6 +95,18 @@ public sealed class Port : IDisposable
     /// <summary>What its type decides.</summary>
     internal PortModel Model { get; }
 
+    /// <summary>What the front-end said last on its connection, when, and how much it has said so far; null: nothing.</summary>
+    public (RequestCode Request, DateTimeOffset Time, long Count)? LastMessage { get; private set; }
+
+    /// <summary>When the last connection ended, and what the front-end did wrong, if it was that; null: none has.</summary>
+    public (DateTimeOffset Time, string Problem)? LastDisconnect { get; private set; }
+
+    /// <summary>Why the last attempt to connect failed; empty if it did not.</summary>
+    public string ConnectError { get; internal set; } = "";
+
+    /// <summary>The device status as the front-end told it; 0 if it did not.</summary>
+    public byte DeviceStatus => _socket.DeviceStatus;
+
     internal TimeProvider Time { get; }
 
     internal SocketKeeper Sockets => _host.Sockets;
@@ -164,7 +176,15 @@ public sealed class Port : IDisposable
         Counters.Connected();
         _fault = "";
         _ranBefore = false;
+        (LastMessage, ConnectError) = (null, "");
         Update();
+    }
+
+    /// <summary>Remembers how far the front-end has come.</summary>
+    internal void OnMessages(RequestCode last, long count)
+    {
+        if (count > (LastMessage?.Count ?? 0))
+            LastMessage = (last, Time.GetUtcNow(), count);
     }
 
     /// <summary>Tells the owner of something that does not change the port's state.</summary>
@@ -173,6 +193,7 @@ public sealed class Port : IDisposable
     /// <param name="problem">What the front-end did wrong, if it was that which ended the connection.</param>
     internal void OnDisconnected(Verdict problem)
     {
+        LastDisconnect = (Time.GetUtcNow(), problem.Refusal ?? "");
         Change(() =>
         {
             DropGuest();

@@ -68,6 +68,9 @@ internal sealed class PortSocket : IDisposable
     /// <summary>Process and user of one that waits for the port to be free; null if none does.</summary>
     public (int Pid, uint Uid)? WaitingFrontEnd => _waiting == null ? null : UnixSocket.Peer(_waiting);
 
+    /// <summary>The device status as the front-end told it; 0 if it did not, or none is connected.</summary>
+    public byte DeviceStatus => _connection?.Device.GetStatus() ?? 0;
+
     public void Dispose()
     {
         _disposed = true;
@@ -184,9 +187,10 @@ internal sealed class PortSocket : IDisposable
         {
             Open(UnixSocket.Connect(_port.Spec.SocketPath));
         }
-        catch (NativeException)
+        catch (NativeException e)
         {
             // Not there yet, or not for us: keep trying, as the state says.
+            _port.ConnectError = e.Reason;
             _timer = _reactor.After(ReconnectEvery, Connect);
         }
     }
@@ -215,6 +219,7 @@ internal sealed class PortSocket : IDisposable
             return;
         long before = connection.Session.Channel.MessagesReceived;
         var state = connection.Session.Process(MessagesPerTurn);
+        _port.OnMessages(connection.Session.Channel.Request, connection.Session.Channel.MessagesReceived);
         if (state != SessionState.Open)
         {
             End(connection, connection.Session.Problem);

@@ -39,6 +39,9 @@ internal sealed class Vring(bool inOrder) : IDisposable
     /// <summary>The queue while it runs, enabled or not (vhost-user specification, "Ring states").</summary>
     public QueueEnd? End { get; private set; }
 
+    /// <summary>Whether it has been kicked, or told to be polled: the front-end's word that it is to start.</summary>
+    public bool HasKick => _kicked;
+
     /// <summary>Whether all that a start needs has been said.</summary>
     public bool IsComplete => _kicked && Size > 0 && Layout != null;
 

@@ -7,6 +7,9 @@ namespace InterGuest.Switch.Web;
 /// <summary>A few pages over plain HTTP on an address of their own, apart from the control plane: they can be read, and change nothing.</summary>
 internal sealed class HttpSite : IAsyncDisposable
 {
+    /// <summary>Readers at a time: a page has one or two.</summary>
+    private const int MaxConnections = 64;
+
     private readonly WebApplication _server;
     private readonly Uri _asked;
     private readonly bool _local;
@@ -54,6 +57,7 @@ internal sealed class HttpSite : IAsyncDisposable
     private void Listen(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = MaxConnections;
         if (IPAddress.TryParse(_asked.Host.Trim('[', ']'), out var address))
             kestrel.Listen(address, _asked.Port, o => o.Protocols = HttpProtocols.Http1);
         else

@@ -3,7 +3,7 @@ using InterGuest.Switch.Metrics;
 namespace InterGuest.Switch.Web;
 
 /// <summary>Opens the sites that the owner asked for.</summary>
-internal sealed partial class ObservationHost(SwitchOptions options, SwitchMeter meter, ILogger<ObservationHost> logger) : IHostedService
+internal sealed partial class ObservationHost(SwitchOptions options, SwitchMeter meter, SwitchPage page, ILogger<ObservationHost> logger) : IHostedService
 {
     private readonly PrometheusText _metrics = new(m => m == meter.Meter || m.Name == MetricsHost.RuntimeMeter);
     private readonly List<HttpSite> _sites = [];
@@ -11,22 +11,37 @@ internal sealed partial class ObservationHost(SwitchOptions options, SwitchMeter
     /// <summary>Where metrics are; null: nowhere.</summary>
     public Uri? Metrics { get; private set; }
 
+    /// <summary>Where the switch's page is; null: nowhere.</summary>
+    public Uri? Web { get; private set; }
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (options.Metrics is { } metrics)
-        {
-            var pages = new Dictionary<string, RequestDelegate> { ["/metrics"] = WriteMetricsAsync };
-            var site = await HttpSite.StartAsync(metrics, "--metrics", pages, cancellationToken);
-            _sites.Add(site);
-            Metrics = new Uri(site.Address, "/metrics");
-            LogServing("metrics", Metrics);
-        }
+        var metrics = new Dictionary<string, RequestDelegate> { ["/metrics"] = WriteMetricsAsync };
+        // Told to have both in one place: there.
+        bool together = options.Metrics != null && options.Metrics == options.Web && options.Metrics.Port != 0;
+        if (options.Web is { } web)
+            Web = (await OpenAsync(web, "--web", together ? page.Pages.Concat(metrics) : page.Pages, cancellationToken)).Address;
+        if (together)
+            Metrics = new Uri(Web!, "/metrics");
+        else if (options.Metrics is { } address)
+            Metrics = new Uri((await OpenAsync(address, "--metrics", metrics, cancellationToken)).Address, "/metrics");
+        if (Metrics != null)
+            LogServing("metrics are", Metrics);
+        if (Web != null)
+            LogServing("the page is", Web);
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         foreach (var site in _sites)
             await site.DisposeAsync();
+    }
+
+    private async Task<HttpSite> OpenAsync(Uri address, string option, IEnumerable<KeyValuePair<string, RequestDelegate>> pages, CancellationToken cancel)
+    {
+        var site = await HttpSite.StartAsync(address, option, pages.ToDictionary(), cancel);
+        _sites.Add(site);
+        return site;
     }
 
     private Task WriteMetricsAsync(HttpContext context)

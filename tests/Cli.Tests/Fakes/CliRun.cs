@@ -25,6 +25,11 @@ internal sealed class CliRun
 
     public TimeSpan QuickDeadline { get; init; } = TimeSpan.FromSeconds(60);
 
+    public int WindowHeight { get; init; } = 24;
+
+    /// <summary>What went to standard output as bytes.</summary>
+    public MemoryStream Binary { get; } = new();
+
     public LineWriter Out { get; } = new();
 
     public LineWriter Error { get; } = new();
@@ -57,6 +62,8 @@ internal sealed class CliRun
         IsRoot = IsRoot,
         UserName = "jo",
         Clock = new FixedClock(Now),
+        Window = () => (Width, WindowHeight),
+        OpenBinary = () => Binary,
         CallDeadline = CallDeadline,
         QuickDeadline = QuickDeadline,
     };

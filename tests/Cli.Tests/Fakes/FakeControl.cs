@@ -25,6 +25,10 @@ internal sealed class FakeControl : Control.ControlBase
     /// <summary>GetStatus answers these in order, the last one for ever.</summary>
     public Queue<SwitchStatus> Samples { get; } = new();
 
+    public Diagnosis Diagnosis { get; set; } = new();
+
+    public CaptureBatch[] Captured { get; set; } = [];
+
     /// <summary>If set, every call fails with it.</summary>
     public RpcException? Failure { get; set; }
 
@@ -126,6 +130,20 @@ internal sealed class FakeControl : Control.ControlBase
     {
         await BeginAsync(request, context);
         return Samples.Count > 1 ? Samples.Dequeue() : Samples.Peek();
+    }
+
+    public override async Task<Diagnosis> Diagnose(DiagnoseRequest request, ServerCallContext context)
+    {
+        await BeginAsync(request, context);
+        return Diagnosis;
+    }
+
+    public override async Task Capture(
+        CaptureRequest request, IServerStreamWriter<CaptureBatch> responseStream, ServerCallContext context)
+    {
+        await BeginAsync(request, context);
+        foreach (CaptureBatch batch in Captured)
+            await responseStream.WriteAsync(batch, context.CancellationToken);
     }
 
     public override async Task Watch(

@@ -33,3 +33,23 @@ public sealed class PythonFactAttribute : FactAttribute
             Skip = "Python's grpc is not installed: deploy/setup.sh tests";
     }
 }
+
+/// <summary>A test with tcpdump.</summary>
+public sealed class TcpdumpFactAttribute : FactAttribute
+{
+    public TcpdumpFactAttribute()
+    {
+        if (!Repository.HasProgram("tcpdump"))
+            Skip = "tcpdump is not installed: deploy/setup.sh tests";
+    }
+}
+
+/// <summary>A test in a browser.</summary>
+public sealed class ChromiumFactAttribute : FactAttribute
+{
+    public ChromiumFactAttribute()
+    {
+        if (!Repository.HasProgram("chromium"))
+            Skip = "chromium is not installed: deploy/setup.sh tests";
+    }
+}

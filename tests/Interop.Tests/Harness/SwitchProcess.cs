@@ -31,12 +31,15 @@ public sealed class SwitchProcess : IAsyncDisposable
         }
     }
 
+    private string[] Options { get; init; } = [];
+
     private string ControlSocket => Path.Combine(Directory, "control.sock");
 
     /// <summary>Starts a switch and waits until it is ready.</summary>
-    public static async Task<SwitchProcess> StartNewAsync()
+    /// <param name="options">Beside those that say where its things are.</param>
+    public static async Task<SwitchProcess> StartNewAsync(params string[] options)
     {
-        var process = new SwitchProcess();
+        var process = new SwitchProcess { Options = options };
         await process.StartAsync();
         return process;
     }
@@ -50,7 +53,7 @@ public sealed class SwitchProcess : IAsyncDisposable
         {
             StartInfo = new ProcessStartInfo(
                 Repository.Program("interguest-switch"),
-                ["--control", Endpoint, "--socket-dir", Path.Combine(Directory, "p"), "--state-dir", Path.Combine(Directory, "state")])
+                ["--control", Endpoint, "--socket-dir", Path.Combine(Directory, "p"), "--state-dir", Path.Combine(Directory, "state"), .. Options])
             { RedirectStandardOutput = true, RedirectStandardError = true },
             EnableRaisingEvents = true,
         };

@@ -67,6 +67,7 @@ public sealed class AccessTests
     [InlineData("GetPort")]
     [InlineData("ListLinks")]
     [InlineData("Watch")]
+    [InlineData("Diagnose")]
     [InlineData("Export")]
     [InlineData("Check")]
     public void TheseLook(string call) => Assert.True(Access.IsLooking($"/p.S/{call}"));
