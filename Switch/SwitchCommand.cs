@@ -1,4 +1,5 @@
 using System.CommandLine;
+using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Switch;
 
@@ -57,9 +58,20 @@ internal static class SwitchCommand
             HelpName = "URL",
             Description = "The OpenTelemetry collector that metrics are sent to: http://HOST:4317 (gRPC) or http://HOST:4318/v1/metrics (HTTP). Default: none",
         };
+        var bit = new Option<int>("--multi-round-bit")
+        {
+            HelpName = "N",
+            Description = "The feature bit that means VIRTIO_F_MULTI_ROUND, as the guests that negotiate in rounds have it (docs/multi-round.md)",
+            DefaultValueFactory = _ => FeatureRounds.DefaultBit,
+        };
+        bit.Validators.Add(r =>
+        {
+            if (r.GetValueOrDefault<int>() is < 42 or > 49)
+                r.AddError("--multi-round-bit: between 42 and 49, the bits that VIRTIO reserves for such extensions");
+        });
         var command = new RootCommand(
             "The InterGuest switch: joins the virtio devices of guests on this host.\n"
-            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, topology, loops, metrics, web, otlp };
+            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, topology, loops, bit, metrics, web, otlp };
         var keep = new Option<bool>("--fd-store")
         {
             Description = "Have systemd keep the ports' listening sockets (FileDescriptorStoreMax=) while the switch is restarted: "
@@ -71,6 +83,7 @@ internal static class SwitchCommand
         command.SetAction((parsed, cancel) => Run(
             () => guard.Apply(parsed, SwitchOptionsParser.Parse(parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops)) with
             {
+                RoundsBit = 1UL << parsed.GetValue(bit),
                 Metrics = SwitchOptionsParser.HttpAddress("--metrics", parsed.GetValue(metrics)),
                 Web = SwitchOptionsParser.HttpAddress("--web", parsed.GetValue(web)),
                 Otlp = SwitchOptionsParser.Collector("--otlp", parsed.GetValue(otlp)),

@@ -44,6 +44,9 @@ public sealed record SwitchOptions
     /// <summary>Whether the service manager is to keep listening sockets across restarts.</summary>
     public bool KeepSockets { get; init; }
 
+    /// <summary>VIRTIO_F_MULTI_ROUND, as a mask.</summary>
+    public ulong RoundsBit { get; init; } = 1UL << Virtio.VhostUser.FeatureRounds.DefaultBit;
+
     /// <summary>Threads that move frames.</summary>
     public int EventLoops { get; init; } = Math.Max(1, Environment.ProcessorCount);
 }

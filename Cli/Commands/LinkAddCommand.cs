@@ -16,6 +16,7 @@ internal static class LinkAddCommand
             NameCompletion.OfPort(new("PORT-A") { Description = "A port without a link." }, context);
         Argument<string> second = NameCompletion.OfPort(new("PORT-B") { Description = "Another one." }, context);
         Option<Duration?> hold = Hold();
+        Option<string> policy = Policy();
         var command = new CliCommand("add", "Join two ports, which may be in use by running guests.")
         {
             Examples =
@@ -23,20 +24,38 @@ internal static class LinkAddCommand
                 "interguest link add lan a b",
                 "interguest link add fast a b --hold 0    # never wait for a receiver",
                 "interguest link add safe a b --hold 2s   # wait longer than usual",
+                "interguest link add plain a b --policy minimal",
             ],
         };
         command.Add(name);
         command.Add(first);
         command.Add(second);
         command.Add(hold);
+        command.Add(policy);
         command.OnSwitch(context, async (result, client, cancellation) =>
         {
             var request = new CreateLinkRequest { Name = result.GetRequiredValue(name), Hold = result.GetValue(hold) };
+            if (result.GetValue(policy) is { } word)
+                request.Policy = NegotiationDetails.Policies[word];
             request.Ports.Add([result.GetRequiredValue(first), result.GetRequiredValue(second)]);
             Link link = await client.CallAsync((c, o) => c.CreateLinkAsync(request, o), cancellation);
             Answer.Write(context, result, link, l => LinkDetails.WriteOutcome(context, l));
         });
         return command;
+    }
+
+    private static Option<string> Policy()
+    {
+        var policy = new Option<string>("--policy")
+        {
+            Description = "How features are made to fit that the two guests do not share. auto: in rounds with guests that know them, else "
+                + "translated. translate: everything is offered and translated. replug: as auto, and devices are plugged out and in again without "
+                + "what does not fit (ports need --qmp). minimal: only what any two guests share is offered. multi-round: rounds, and minimal for "
+                + "guests that do not know them. Default: auto.",
+            HelpName = string.Join('|', NegotiationDetails.Policies.Keys),
+        };
+        policy.AcceptOnlyFromAmong([.. NegotiationDetails.Policies.Keys]);
+        return policy;
     }
 
     private static Option<Duration?> Hold() => ParsedOption.Create("--hold", "DURATION",

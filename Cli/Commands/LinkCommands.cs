@@ -19,6 +19,7 @@ internal static class LinkCommands
         command.Add(Show(context));
         command.Add(SetUp(context, up: true));
         command.Add(SetUp(context, up: false));
+        command.Add(LinkReplugCommand.Create(context));
         command.Add(Remove(context));
         return command;
     }

@@ -17,6 +17,7 @@ internal static class PortCommands
         command.Add(Add(context));
         command.Add(List(context));
         command.Add(Show(context));
+        command.Add(PortSetCommand.Create(context));
         command.Add(Remove(context));
         return command;
     }

@@ -54,6 +54,12 @@ internal sealed class PortOptions
         HelpName = "MODE",
     };
 
+    private readonly Option<string> _qmp = new("--qmp")
+    {
+        Description = "Where the guest's QEMU takes QMP commands, for re-plugs. QEMU wants -qmp unix:PATH,server=on,wait=off.",
+        HelpName = "PATH",
+    };
+
     public PortOptions()
     {
         _type.AcceptOnlyFromAmong([.. Types.Keys]);
@@ -69,6 +75,7 @@ internal sealed class PortOptions
         command.Add(_owner);
         command.Add(_group);
         command.Add(_permissions);
+        command.Add(_qmp);
     }
 
     public CreatePortRequest Request(ParseResult result, CliContext context) => new()
@@ -85,9 +92,10 @@ internal sealed class PortOptions
         SocketOwner = result.GetValue(_owner) ?? "",
         SocketGroup = result.GetValue(_group) ?? "",
         SocketMode = result.GetValue(_permissions) ?? "",
+        QmpSocket = Absolute(result.GetValue(_qmp) ?? "", GlobalOptions.EndpointOf(result, context)),
     };
 
     // The switch has another working directory. On another machine, this one's says nothing.
-    private static string Absolute(string path, Endpoint endpoint) =>
+    public static string Absolute(string path, Endpoint endpoint) =>
         path.Length > 0 && endpoint.SocketPath is not null ? Path.GetFullPath(path) : path;
 }

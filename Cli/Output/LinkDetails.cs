@@ -16,6 +16,7 @@ internal static class LinkDetails
         lines.Add("Set to", link.AdminUp ? "up" : "down");
         lines.Add("Ports", LinkTable.Ends(link));
         lines.Add("Hold", Hold(link));
+        NegotiationDetails.Add(lines, link);
         lines.Add("Warnings", link.Warnings.DefaultIfEmpty("none"), link.Warnings.Count > 0 ? Words.Warning : null);
         foreach (LinkDirection direction in link.Directions)
         {

@@ -18,6 +18,7 @@ internal static class PortDetails
         lines.Add("Socket", port.SocketPath);
         lines.Add("For", Access(port));
         lines.Add("Mode", Words.Of(port.Mode));
+        lines.Add("QMP", port.QmpSocket);
         lines.Add("Queue pairs", $"{port.RunningQueuePairs} running of {port.QueuePairs}");
         lines.Add("Front-end", Process(port.FrontEnd) ?? "none");
         if (Process(port.WaitingFrontEnd) is { } waiting)

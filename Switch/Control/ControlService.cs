@@ -14,7 +14,7 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
 
     /// <inheritdoc/>
     public override Task<Port> CreatePort(CreatePortRequest request, ServerCallContext context) =>
-        board.InvokeAsync(() => board.CreatePort(request.Name, Declaration.ToSpec(request)).ToProto([]));
+        board.InvokeAsync(() => board.CreatePort(request.Name, Declaration.ToSpec(request), qmpSocket: request.QmpSocket).ToProto([]));
 
     /// <inheritdoc/>
     public override Task<Port> GetPort(GetPortRequest request, ServerCallContext context) =>
@@ -34,7 +34,8 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> CreateLink(CreateLinkRequest request, ServerCallContext context) =>
         board.InvokeAsync(() => board.CreateLink(
-            request.Name, request.Ports, Declaration.TimeOf(request.Hold, "hold"), !request.Down, Declaration.TimeOf(request.FailAfter, "fail_after")).ToProto());
+            request.Name, request.Ports, Declaration.TimeOf(request.Hold, "hold"), !request.Down, Declaration.TimeOf(request.FailAfter, "fail_after"),
+            request.Policy.ToPolicy()).ToProto());
 
     /// <inheritdoc/>
     public override Task<Protos.V1.Link> GetLink(GetLinkRequest request, ServerCallContext context) =>
@@ -62,6 +63,14 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
     /// <inheritdoc/>
     public override Task<Topology> Export(ExportRequest request, ServerCallContext context) =>
         board.InvokeAsync(() => Declaration.Export(board, options));
+
+    /// <inheritdoc/>
+    public override Task<Protos.V1.Link> ReplugLink(ReplugLinkRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => board.ReplugLink(request.Name).ToProto());
+
+    /// <inheritdoc/>
+    public override Task<Port> SetPortQmp(SetPortQmpRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => Show(board.SetPortQmp(request.Name, request.QmpSocket)));
 
     /// <inheritdoc/>
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => StatusAsync();

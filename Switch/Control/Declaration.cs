@@ -55,6 +55,7 @@ internal static class Declaration
         SocketOwner = port.Spec.Access.Owner,
         SocketGroup = port.Spec.Access.Group,
         SocketMode = port.Spec.Access.Permissions,
+        QmpSocket = port.QmpSocket,
     };
 
     /// <summary>A link as a request that says everything.</summary>
@@ -65,6 +66,7 @@ internal static class Declaration
         Hold = link.Hold.ToDuration(),
         Down = !link.AdminUp,
         FailAfter = link.FailAfter?.ToDuration(),
+        Policy = link.Negotiation.Policy.ToProto(),
     };
 
     /// <summary>A request with everything said that it leaves to us.</summary>
@@ -89,6 +91,8 @@ internal static class Declaration
     {
         var complete = request.Clone();
         complete.Hold ??= Link.DefaultHold.ToDuration();
+        if (complete.Policy == Protos.V1.LinkPolicy.Unspecified)
+            complete.Policy = Protos.V1.LinkPolicy.Auto;
         return complete;
     }
 

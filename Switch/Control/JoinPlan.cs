@@ -31,6 +31,7 @@ internal static class JoinPlan
             DropReason? drop = !enabled ? DropReason.QueueDisabled
                 : link == null ? DropReason.NoLink
                 : !link.AdminUp ? DropReason.LinkDown
+                : !link.Negotiation.MayCarry ? DropReason.Negotiating
                 : targets.Count == 0 ? DropReason.PeerNotRunning
                 : null;
             // With fewer receive queues than transmit queues, several share one.

@@ -21,7 +21,7 @@ public enum LinkState
 }
 
 /// <summary>Joins two ports. Used on the control thread alone.</summary>
-public sealed class Link(string name, Port first, Port second, TimeSpan hold, bool adminUp, EventLoop loop, TimeProvider time)
+public sealed class Link(string name, Port first, Port second, TimeSpan hold, bool adminUp, LinkNegotiation negotiation, EventLoop loop, TimeProvider time)
 {
     /// <summary>How long frames wait for buffers if the owner does not say.</summary>
     public static readonly TimeSpan DefaultHold = TimeSpan.FromMilliseconds(500);
@@ -45,6 +45,9 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
 
     /// <summary>How long frames wait for buffers.</summary>
     public TimeSpan Hold { get; } = hold;
+
+    /// <summary>How its guests come to features that fit.</summary>
+    public LinkNegotiation Negotiation { get; } = negotiation;
 
     /// <summary>What its owner wants.</summary>
     public bool AdminUp { get; set; } = adminUp;
@@ -99,6 +102,7 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
     {
         string[] idle = [.. Ports.Where(p => p.RunningPairs == 0).Select(p => $"port {p.Name} is {SnakeCase.Of(p.State)}")];
         var (state, reason) = !AdminUp ? (LinkState.Down, "set down by its owner")
+            : !Negotiation.MayCarry ? (LinkState.Waiting, $"negotiating features: {Negotiation.Awaited()}")
             : idle.Length > 0 ? (LinkState.Waiting, string.Join(", ", idle))
             : Disk is var (_, server) && ServerProblem(server) is { } problem ? (LinkState.Waiting, problem)
             : (LinkState.Up, "");

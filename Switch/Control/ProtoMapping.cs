@@ -55,6 +55,7 @@ internal static class ProtoMapping
         DeviceStatus = port.DeviceStatus,
         MemoryRegions = (uint)port.Memory.RegionCount,
         Disk = DiskOf(port),
+        QmpSocket = port.QmpSocket,
     };
 
     public static V1.Link ToProto(this Link link)
@@ -75,6 +76,9 @@ internal static class ProtoMapping
             FailAfter = link.FailAfter?.ToDuration(),
             Warnings = { link.Warnings() },
             StateSince = link.StateSince.ToTimestamp(),
+            Policy = link.Negotiation.Policy.ToProto(),
+            Negotiation = link.Negotiation.ToProto(),
+            Replugs = { link.Ports.Select(p => p.Replug.ToProto(p)).OfType<V1.Replug>() },
         };
         foreach (var from in link.Ports)
         {

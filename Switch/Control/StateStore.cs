@@ -34,9 +34,9 @@ public sealed class StateStore(string directory)
         if (Read() is not { } state)
             return;
         foreach (var port in state.Ports)
-            Make(() => board.CreatePort(port.Name, Spec(port), Offer(port), Disk(port)), () => _portsKept.Add(port), problem);
+            Make(() => board.CreatePort(port.Name, Spec(port), Offer(port), Disk(port), port.QmpSocket ?? ""), () => _portsKept.Add(port), problem);
         foreach (var link in state.Links)
-            Make(() => board.CreateLink(link.Name, link.Ports, Hold(link), link.AdminUp, FailAfter(link)), () => _linksKept.Add(link), problem);
+            Make(() => board.CreateLink(link.Name, link.Ports, Hold(link), link.AdminUp, FailAfter(link), link.Policy), () => _linksKept.Add(link), problem);
     }
 
     /// <summary>Stores what there is, if it is not what was stored last. On the control thread.</summary>
@@ -46,9 +46,10 @@ public sealed class StateStore(string directory)
     {
         var ports = board.Ports.Select(p => new StoredPort(p.Name, p.Spec.Mode, p.Spec.SocketPath, p.Spec.QueuePairs, p.Offered.ToString("x"), p.Spec.Type, Text(p))
         {
+            QmpSocket = p.QmpSocket,
             Access = p.Spec.Access == SocketAccess.Default ? null : p.Spec.Access,
         });
-        var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds, l.FailAfter?.TotalMilliseconds));
+        var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds, l.FailAfter?.TotalMilliseconds, l.Negotiation.Policy));
         var state = new StoredState(
             StoredState.CurrentVersion,
             [.. ports.Concat(_portsKept).DistinctBy(p => p.Name)],

@@ -19,11 +19,16 @@ internal sealed record StoredState(int Version, IReadOnlyList<StoredPort> Ports,
 internal sealed record StoredPort(
     string Name, SocketMode Mode, string SocketPath, int QueuePairs, string Offered, PortType Type = PortType.Net, string? Disk = null)
 {
+    /// <summary>Where its VMM takes QMP commands; empty or null: nowhere.</summary>
+    public string? QmpSocket { get; init; }
+
     /// <summary>Who may open the socket; null: the usual.</summary>
     public SocketAccess? Access { get; init; }
 }
 
-internal sealed record StoredLink(string Name, IReadOnlyList<string> Ports, bool AdminUp, double HoldMilliseconds, double? FailAfterMilliseconds = null);
+internal sealed record StoredLink(
+    string Name, IReadOnlyList<string> Ports, bool AdminUp, double HoldMilliseconds, double? FailAfterMilliseconds = null,
+    LinkPolicy Policy = LinkPolicy.Auto);
 
 [JsonSourceGenerationOptions(WriteIndented = true, PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

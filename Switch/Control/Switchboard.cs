@@ -1,5 +1,7 @@
 using InterGuest.Switch.DataPath;
 using InterGuest.Switch.DataPath.Capture;
+using InterGuest.Switch.Negotiation;
+using InterGuest.Switch.Negotiation.Replug;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
@@ -16,6 +18,9 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <summary>How often is looked for requests that have waited too long.</summary>
     private static readonly TimeSpan ExpiryEvery = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How long a guest may take for a round before its owner is told.</summary>
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
+
     private readonly SortedDictionary<string, Port> _ports = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, Link> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<Port, (PortState State, string Fault)> _told = [];
@@ -25,6 +30,7 @@ public sealed class Switchboard : IPortHost, IDisposable
     private readonly EventLoop[] _loops;
     private readonly Wiring _wiring;
     private IDisposable? _expiring;
+    private readonly ReplugRunner _replugs;
     private bool _closing;
     private bool _batching;
 
@@ -39,6 +45,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _reactor = new Reactor { Failed = failed };
         _loops = [.. Enumerable.Range(0, options.EventLoops).Select(i => new EventLoop(i) { Failed = failed })];
         _wiring = new Wiring(_loops);
+        _replugs = new ReplugRunner(_reactor, time, (port, text) => Tell(EventKind.Changed, $"port {port.Name}: {text}", port, null));
         foreach (var loop in _loops)
         {
             loop.RingFault = (end, fault) => _reactor.Post(() => OnRingFault(end, fault));
@@ -76,14 +83,16 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <param name="wanted">What its owner asks for; an empty path: by the port's name in the socket directory.</param>
     /// <param name="offeredBefore">What the port offered in an earlier life.</param>
     /// <param name="disk">Of a block port: the disk that its guest saw in an earlier life.</param>
+    /// <param name="qmpSocket">Of its VMM; empty: none.</param>
     /// <exception cref="SwitchException">It cannot be made.</exception>
-    public Port CreatePort(string name, PortSpec wanted, ulong offeredBefore = 0, BlockAnnouncement? disk = null)
+    public Port CreatePort(string name, PortSpec wanted, ulong offeredBefore = 0, BlockAnnouncement? disk = null, string qmpSocket = "")
     {
         CheckPort(name, wanted);
         if (_ports.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"port {name} exists already. Choose another name, or remove it first: interguest port remove {name}");
+        CheckQmp(qmpSocket);
         var spec = wanted with { SocketPath = SocketPath(name, wanted.SocketPath) };
-        var port = new Port(name, spec, offeredBefore, disk, this, _reactor, _time);
+        var port = new Port(name, spec, offeredBefore, disk, this, _reactor, _time) { QmpSocket = qmpSocket };
         _ports.Add(name, port);
         _wiring.Add(port);
         _told.Add(port, (port.State, ""));
@@ -95,7 +104,7 @@ public sealed class Switchboard : IPortHost, IDisposable
     }
 
     /// <summary>Makes a port of a type, with nothing unusual about it.</summary>
-    /// <inheritdoc cref="CreatePort(string, PortSpec, ulong, BlockAnnouncement)"/>
+    /// <inheritdoc cref="CreatePort(string, PortSpec, ulong, BlockAnnouncement, string)"/>
     public Port CreatePort(
         string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0, PortType type = PortType.Net,
         BlockAnnouncement? disk = null) => CreatePort(name, new PortSpec(mode, socketPath, queuePairs, type), offeredBefore, disk);
@@ -174,7 +183,8 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     /// <summary>Joins two ports.</summary>
     /// <exception cref="SwitchException">They cannot be joined.</exception>
-    public Link CreateLink(string name, IReadOnlyList<string> ports, TimeSpan? hold, bool adminUp = true, TimeSpan? failAfter = null)
+    public Link CreateLink(
+        string name, IReadOnlyList<string> ports, TimeSpan? hold, bool adminUp = true, TimeSpan? failAfter = null, LinkPolicy policy = LinkPolicy.Auto)
     {
         CheckLink(name, ports, hold);
         if (_links.ContainsKey(name))
@@ -184,13 +194,18 @@ public sealed class Switchboard : IPortHost, IDisposable
         if (failAfter is { } after && (first.Spec.Type is not (PortType.Block or PortType.BlockServer) || after <= TimeSpan.Zero || after > Link.MaxFailAfter))
             throw new SwitchException(
                 SwitchError.Invalid, $"fail_after: {after} is not more than 0 and at most {Link.MaxFailAfter.TotalHours} hours, of a link of a block port");
-        var link = new Link(name, first, second, hold ?? Link.DefaultHold, adminUp, _wiring.LoopFor(first, second), _time) { FailAfter = failAfter };
+        if (policy != LinkPolicy.Auto && first.Spec.Type != PortType.Net)
+            throw new SwitchException(SwitchError.Invalid, "policy: only a link of network ports has one");
+        var negotiation = new LinkNegotiation([first, second], policy, _options.RoundsBit);
+        var link = new Link(name, first, second, hold ?? Link.DefaultHold, adminUp, negotiation, _wiring.LoopFor(first, second), _time) { FailAfter = failAfter };
         CheckDisk(link);
         _links.Add(name, link);
+        negotiation.Update(); // before the first frame
         _wiring.Connect(link);
         ShowDisk(link);
         WatchExpiry();
         link.Update();
+        WatchAnswers(link);
         Tell(EventKind.Created, $"link {name} joins {first.Name} and {second.Name}: {Describe(link)}", null, link);
         OnReconfigured();
         return link;
@@ -271,6 +286,40 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <summary>The links a port is in, by name.</summary>
     public IReadOnlyList<Link> LinksOf(Port port) => _wiring.LinksOf(port);
 
+    /// <summary>Begins to take what does not fit from the guests of a link, by plugging their devices out and in again.</summary>
+    /// <exception cref="SwitchException">There is no such link, nothing to do, or no way to do it.</exception>
+    public Link ReplugLink(string name)
+    {
+        var link = GetLink(name);
+        var due = link.Ports.Select(p => (Port: p, Excess: ReplugRunner.Excess(p, link.Peer(p)))).Where(p => p.Excess != 0).ToList();
+        if (due.Count == 0)
+            throw new SwitchException(SwitchError.Precondition, $"there is nothing to re-plug on link {name}: what its guests use fits, or they have not said yet what they use");
+        foreach (var (port, _) in due)
+        {
+            if (port.QmpSocket == "")
+                throw new SwitchException(SwitchError.Precondition, $"port {port.Name} has no QMP socket. Start QEMU with -qmp unix:PATH,server=on,wait=off, and say: interguest port set {port.Name} --qmp PATH");
+            if (port.Replug is { State: ReplugState.Running })
+                throw new SwitchException(SwitchError.Precondition, $"a re-plug of port {port.Name} goes on already: {port.Replug.Text}");
+        }
+        foreach (var (port, excess) in due)
+            _replugs.Begin(port, excess);
+        return link;
+    }
+
+    /// <summary>Says where the VMM of a port's guest takes QMP commands.</summary>
+    /// <exception cref="SwitchException">There is no such port, or that is no path of a socket.</exception>
+    public Port SetPortQmp(string name, string socket)
+    {
+        var port = GetPort(name);
+        CheckQmp(socket);
+        port.QmpSocket = socket;
+        Tell(EventKind.Changed, $"port {name}: QMP socket {(socket == "" ? "none" : socket)}", port, null);
+        Reconfigured?.Invoke();
+        foreach (var link in LinksOf(port).ToArray())
+            UpdateLink(link);
+        return port;
+    }
+
     /// <summary>Ends everything: guests see their cables pulled.</summary>
     public void Dispose()
     {
@@ -280,6 +329,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         {
             _closing = true;
             Sockets.HandOver();
+            _replugs.Dispose();
             foreach (var port in _ports.Values)
             {
                 _wiring.Pause(port);
@@ -306,7 +356,11 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     void IPortHost.Announce(Port port, byte[] frame) => _wiring.Announce(port, frame);
 
-    ulong? IPortHost.PeerAccepted(Port port) => LinksOf(port) is [var link] ? link.Peer(port).Accepted : null;
+    ulong IPortHost.RoundsBit => _options.RoundsBit;
+
+    ulong IPortHost.Offer(Port port) => LinksOf(port) is not [var link]
+        ? LinkNegotiation.OfferUnlinked(port, _options.RoundsBit)
+        : port.Round.Kind == RoundKind.Rounds ? link.Negotiation.OfferInRounds(port) : link.Negotiation.OfferOutside(port);
 
     void IPortHost.Notice(Port port, string what) => Tell(EventKind.Changed, $"port {port.Name}: {what}", port, null);
 
@@ -320,7 +374,7 @@ public sealed class Switchboard : IPortHost, IDisposable
             string why = port.FaultReason == "" ? "" : $": {port.FaultReason}";
             Tell(EventKind.Changed, $"port {port.Name} is {SnakeCase.Of(port.State)}{why}", port, null);
         }
-        foreach (var link in LinksOf(port))
+        foreach (var link in LinksOf(port).ToArray())
             UpdateLink(link);
     }
 
@@ -334,9 +388,46 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     private void UpdateLink(Link link)
     {
+        Negotiate(link);
         if (link.Update())
             Tell(EventKind.Changed, $"link {link.Name} is {Describe(link)}", null, link);
+        foreach (var port in link.Ports)
+        {
+            _replugs.OnChanged(port);
+            if (link.Negotiation.Policy == LinkPolicy.Replug && ReplugRunner.IsDue(port, link.Peer(port)))
+                _replugs.Begin(port, ReplugRunner.Excess(port, link.Peer(port)));
+        }
     }
+
+    /// <summary>Lets the ports' answers count; data flows, or does not any more, from then on.</summary>
+    private void Negotiate(Link link)
+    {
+        bool carried = link.Negotiation.MayCarry;
+        if (!link.Negotiation.Update())
+            return;
+        if (carried != link.Negotiation.MayCarry)
+            _wiring.Refresh(link);
+        string outcome = SnakeCase.Of(link.Negotiation.Phase);
+        Tell(EventKind.Changed, $"link {link.Name}: features: {outcome}{Colon(link.Negotiation.Awaited())}", null, link);
+        WatchAnswers(link);
+    }
+
+    /// <summary>Tells of a guest that lets the other wait too long.</summary>
+    private void WatchAnswers(Link link)
+    {
+        if (link.Negotiation.Phase != RoundsPhase.Negotiating)
+            return;
+        var history = link.Negotiation.Rounds.History;
+        _reactor.After(AnswerTime, () =>
+        {
+            if (link.Negotiation.Phase == RoundsPhase.Negotiating && link.Negotiation.Rounds.History == history && LinkIs(link))
+                Tell(EventKind.Changed, $"link {link.Name}: features: no answer for {AnswerTime.TotalSeconds:0} s: {link.Negotiation.Awaited()}", null, link);
+        });
+    }
+
+    private bool LinkIs(Link link) => !_closing && _links.GetValueOrDefault(link.Name) == link;
+
+    private static string Colon(string text) => text == "" ? "" : $": {text}";
 
     private void OnRingFault(QueueEnd end, Virtio.Queues.QueueFault fault)
     {
@@ -424,6 +515,12 @@ public sealed class Switchboard : IPortHost, IDisposable
             throw new SwitchException(
                 SwitchError.Precondition, $"the socket directory {_options.SocketDirectory} cannot be made: {e.Message} Give the port a path with --socket, or the switch another directory with --socket-dir");
         }
+    }
+
+    private static void CheckQmp(string socket)
+    {
+        if (socket != "" && (!Path.IsPathFullyQualified(socket) || !UnixSocket.Fits(socket) || socket.Contains('\0', StringComparison.Ordinal)))
+            throw new SwitchException(SwitchError.Invalid, $"qmp_socket: {socket} is not the absolute path of a socket, of at most {UnixSocket.MaxPathBytes} bytes");
     }
 
     private static string Describe(Link link) => link.Reason == "" ? "up" : $"{SnakeCase.Of(link.State)} ({link.Reason})";

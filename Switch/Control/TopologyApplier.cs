@@ -51,7 +51,7 @@ internal sealed class TopologyApplier
         try
         {
             if (change is { Subject: SubjectKind.Port, Kind: ChangeKind.Create or ChangeKind.Replace })
-                _board.CreatePort(change.Name, Declaration.ToSpec(_plan.Port(change.Name)), _offered.GetValueOrDefault(change.Name));
+                _board.CreatePort(change.Name, Declaration.ToSpec(_plan.Port(change.Name)), _offered.GetValueOrDefault(change.Name), qmpSocket: _plan.Port(change.Name).QmpSocket);
             else if (change is { Subject: SubjectKind.Link, Kind: ChangeKind.Create or ChangeKind.Replace })
                 Make(_plan.Link(change.Name));
             else if (change is { Subject: SubjectKind.Link, Kind: ChangeKind.Update })
@@ -65,5 +65,5 @@ internal sealed class TopologyApplier
         }
     }
 
-    private void Make(CreateLinkRequest link) => _board.CreateLink(link.Name, link.Ports, Declaration.TimeOf(link.Hold, "hold"), !link.Down, Declaration.TimeOf(link.FailAfter, "fail_after"));
+    private void Make(CreateLinkRequest link) => _board.CreateLink(link.Name, link.Ports, Declaration.TimeOf(link.Hold, "hold"), !link.Down, Declaration.TimeOf(link.FailAfter, "fail_after"), link.Policy.ToPolicy());
 }

@@ -12,6 +12,9 @@ public enum DropReason
     /// <summary>No guest runs at the other end.</summary>
     PeerNotRunning,
 
+    /// <summary>The two guests have not agreed on features yet.</summary>
+    Negotiating,
+
     /// <summary>The guest disabled the queue it sent on.</summary>
     QueueDisabled,
 

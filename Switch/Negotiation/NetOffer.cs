@@ -9,12 +9,15 @@ namespace InterGuest.Switch.Negotiation;
 public static class NetOffer
 {
     /// <summary>Everything the switch can carry between two guests that both accept it.</summary>
-    private const ulong Everything =
+    private const ulong Any =
         Features.NetChecksum | Features.NetGuestChecksum
         | Features.NetGuestTso4 | Features.NetGuestTso6 | Features.NetHostTso4 | Features.NetHostTso6
         | Features.NetMergeableBuffers | Features.NetMtu | Features.AnyLayout | Features.InOrder
         | Features.RingIndirectDescriptors | Features.RingEventIndex | Features.RingPacked
         | Features.VhostUserProtocolFeatures | Features.VhostLogAll | Features.Version1;
+
+    /// <summary>All that a port could be offered.</summary>
+    public static ulong Everything(int queuePairs) => Any | (queuePairs > 1 ? Features.NetMultiqueue : 0);
 
     /// <summary>The features to offer.</summary>
     /// <param name="queuePairs">Of the port.</param>
@@ -25,7 +28,7 @@ public static class NetOffer
     /// </param>
     public static ulong For(int queuePairs, ulong? peerAccepted, ulong offeredBefore)
     {
-        ulong offer = Everything | (queuePairs > 1 ? Features.NetMultiqueue : 0);
+        ulong offer = Everything(queuePairs);
         if (peerAccepted is { } accepted)
             offer &= ~(FeaturePairs.AllSend & ~FeaturePairs.MaySend(accepted));
         return offer | offeredBefore;

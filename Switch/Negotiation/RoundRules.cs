@@ -9,9 +9,6 @@ namespace InterGuest.Switch.Negotiation;
 /// <param name="Second">All that the second could be offered.</param>
 public sealed record RoundRules(FeatureTable Table, ulong Bit, ulong First, ulong Second)
 {
-    /// <summary>VIRTIO_F_MULTI_ROUND if its owner does not say: the last of the bits that VIRTIO 1.x reserves for extensions.</summary>
-    public const int DefaultBit = 49;
-
     /// <summary>No negotiation takes more rounds.</summary>
     public const int MaxRounds = 8;
 

@@ -15,8 +15,11 @@ public interface IPortHost
     /// <summary>Gives the guest at the other end of the port's link a frame, as if this port's guest had sent it; best effort.</summary>
     void Announce(Port port, byte[] frame);
 
-    /// <summary>What the guest at the other end of the port's link accepted; null if there is none, or it has not said.</summary>
-    ulong? PeerAccepted(Port port);
+    /// <summary>What to offer to the port's guest now, by its link. Without what was offered before, which is the port's to keep.</summary>
+    ulong Offer(Port port);
+
+    /// <summary>VIRTIO_F_MULTI_ROUND, as a mask.</summary>
+    ulong RoundsBit { get; }
 
     /// <summary>Something about the port that its owner should hear of, though its state is what it was.</summary>
     void Notice(Port port, string what);

@@ -15,10 +15,13 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     private const int MacBytes = 6;
 
+    private const byte FeaturesOk = 8;
+
     /// <summary>Called, on the control thread, when a ring that was waited for is quiet.</summary>
     public Action? Resume { get; set; }
 
-    private FileDescriptor? _backendRequests;
+    private MessageChannel? _requests;
+    private bool _lookAgain;
     private byte _status;
 
     public GuestMemory Memory => port.Memory;
@@ -35,7 +38,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     public Verdict SetFeatures(ulong features)
     {
-        ulong foreign = features & ~(port.Offered | Features.VhostUserProtocolFeatures);
+        ulong foreign = features & ~port.Acceptable;
         if (foreign != 0)
             return Verdict.Refused(MessageFault.FeaturesNotOffered, $"the guest accepted what was never offered: {string.Join(", ", port.Model.NamesOf(foreign))}");
         // The same again while all is well changes nothing; otherwise it is the guest's new beginning.
@@ -44,8 +47,17 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
         return Verdict.Done;
     }
 
-    public Verdict SetProtocolFeatures(ulong features) =>
-        (features & ~port.Model.ProtocolFeatures) == 0 ? Verdict.Done : Verdict.Refused(MessageFault.NotOffered, $"protocol features 0x{features & ~port.Model.ProtocolFeatures:x} were not offered");
+    public Verdict SetProtocolFeatures(ulong features)
+    {
+        if ((features & ~port.Model.ProtocolFeatures) != 0)
+            return Verdict.Refused(MessageFault.NotOffered, $"protocol features 0x{features & ~port.Model.ProtocolFeatures:x} were not offered");
+        if (FeatureRounds.Has(features))
+            port.EnterRounds();
+        return Verdict.Done;
+    }
+
+    /// <summary>Asks the front-end to read its features again; as soon as it has said where it is to be asked.</summary>
+    public void LookAgain() => _lookAgain = !TellConfigChanged();
 
     public Verdict SetMemory(GuestMemory memory)
     {
@@ -150,29 +162,29 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
         port.OpenInflight(file, size, offset, queues, queueSize) is { } why ? Verdict.Refused(MessageFault.WrongInflight, why) : Verdict.Done;
 
     /// <summary>Tells the front-end that the device's configuration is another one (VHOST_USER_BACKEND_CONFIG_CHANGE_MSG).</summary>
-    public void TellConfigChanged()
-    {
-        if (_backendRequests == null)
-            return;
-        using var channel = new MessageChannel(_backendRequests.Duplicate());
-        channel.TrySend((RequestCode)BackEndRequests.ConfigChange, [], reply: false);
-    }
+    /// <returns>Whether it could be told.</returns>
+    public bool TellConfigChanged() => _requests?.TrySend((RequestCode)BackEndRequests.ConfigChange, [], reply: false) == true;
 
     public Verdict SetBackendRequests(FileDescriptor socket)
     {
-        _backendRequests?.Dispose();
-        _backendRequests = socket;
+        _requests?.Dispose();
+        _requests = new MessageChannel(socket);
+        if (_lookAgain)
+            LookAgain();
         return Verdict.Done;
     }
 
-    // Told for our information alone: QEMU skips states of the specification's order, and says 0 before it stops the rings.
+    // But for the rounds, told for our information alone: QEMU skips states of the specification's order, and says 0 before it
+    // stops the rings.
     public Verdict SetStatus(byte status)
     {
         _status = status;
+        if ((status & FeaturesOk) != 0)
+            port.Answer();
         return Verdict.Done;
     }
 
-    public void Dispose() => _backendRequests?.Dispose();
+    public void Dispose() => _requests?.Dispose();
 
     /// <summary>Whether this type of device has what a request is about.</summary>
     private bool Offers(ulong feature, out Verdict refused)

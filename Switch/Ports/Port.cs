@@ -1,5 +1,7 @@
 using InterGuest.Switch.DataPath;
 using InterGuest.Switch.DataPath.Block;
+using InterGuest.Switch.Negotiation;
+using InterGuest.Switch.Negotiation.Replug;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
@@ -61,6 +63,15 @@ public sealed class Port : IDisposable
 
     /// <summary>The features that the guest accepted; null: none has said so on this connection.</summary>
     public ulong? Accepted { get; private set; }
+
+    /// <summary>What this end has read and said in the negotiation of its link.</summary>
+    public RoundEnd Round { get; private set; } = RoundEnd.Nobody;
+
+    /// <summary>Where its VMM listens for QMP commands; empty: nobody has said.</summary>
+    public string QmpSocket { get; internal set; } = "";
+
+    /// <summary>The last re-plug of its device; null: there was none.</summary>
+    public ReplugProgress? Replug { get; internal set; }
 
     /// <summary>The guest's memory.</summary>
     public GuestMemory Memory { get; private set; } = GuestMemory.Empty;
@@ -214,7 +225,15 @@ public sealed class Port : IDisposable
 
     internal ulong Offer()
     {
-        ulong offer = Model.Offer(_host.PeerAccepted(this), Offered);
+        ulong offer = _host.Offer(this);
+        if (Round.Kind == RoundKind.Rounds)
+        {
+            // It is shown to the driver as it is, and may be less the next time.
+            Round = Round.Reads(offer);
+            Update();
+            return offer;
+        }
+        offer |= Offered;
         if (offer != Offered)
         {
             Offered = offer;
@@ -223,11 +242,35 @@ public sealed class Port : IDisposable
         return offer;
     }
 
+    /// <summary>The front-end reads features again when it is told to: it has entered the rounds.</summary>
+    internal void EnterRounds()
+    {
+        if (Round.Kind == RoundKind.Rounds)
+            return;
+        Round = Round.Arrive(Counters.Connections);
+        Update();
+    }
+
+    /// <summary>The driver has set FEATURES_OK: what it accepted is its answer to the offer that was read last.</summary>
+    internal void Answer()
+    {
+        if (Round is not { Kind: RoundKind.Rounds, Read: not null } || Accepted is not { } features)
+            return;
+        Round = Round.Takes(features, _host.RoundsBit);
+        Update();
+    }
+
+    /// <summary>The features that may be accepted: of the offer that was read last, or ever.</summary>
+    internal ulong Acceptable => Round is { Kind: RoundKind.Rounds, Read: { } offer } ? offer : Offered | Features.VhostUserProtocolFeatures;
+
+    /// <summary>Asks the front-end to read its features again.</summary>
+    internal void LookAgain() => _socket.LookAgain();
+
     internal Vring? Ring(uint index) => index < _vrings.Length ? _vrings[index] : null;
 
     internal void Accept(ulong features) => Change(() =>
     {
-        bool protocol = (features & Virtio.Devices.Features.VhostUserProtocolFeatures) != 0;
+        bool protocol = (features & Features.VhostUserProtocolFeatures) != 0;
         foreach (var vring in _vrings)
         {
             vring.Pause();
@@ -236,6 +279,8 @@ public sealed class Port : IDisposable
         }
         Accepted = features;
         Model.OnConfigured(features);
+        if (Round.Kind != RoundKind.Rounds)
+            Round = Round.Accepts(Counters.Connections, Offered, features);
         _fault = "";
         _ranBefore = false;
     });
@@ -249,6 +294,7 @@ public sealed class Port : IDisposable
             Model.OnStopped(Array.IndexOf(_vrings, vring));
         }
         Accepted = null;
+        Round = Round.Kind == RoundKind.Rounds ? Round with { Taken = null } : Round.Leave();
         _fault = "";
         _ranBefore = false;
     });
@@ -425,6 +471,7 @@ public sealed class Port : IDisposable
         Accepted = null;
         Mtu = 0;
         Model.OnDisconnected();
+        Round = Round.Leave();
     }
 
     /// <summary>One ring of each pair.</summary>

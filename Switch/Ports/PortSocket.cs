@@ -71,6 +71,9 @@ internal sealed class PortSocket : IDisposable
     /// <summary>The device status as the front-end told it; 0 if it did not, or none is connected.</summary>
     public byte DeviceStatus => _connection?.Device.GetStatus() ?? 0;
 
+    /// <summary>Asks the front-end, if one is connected, to read its features again.</summary>
+    public void LookAgain() => _connection?.Device.LookAgain();
+
     public void Dispose()
     {
         _disposed = true;

@@ -95,6 +95,12 @@ public sealed class TestGuest : IDisposable
     public void Start()
     {
         FrontEnd.Set(RequestCode.SetFeatures, Features);
+        StartMemoryAndRings();
+    }
+
+    /// <summary>Shares memory, starts and enables all rings, whatever features were accepted.</summary>
+    public void StartMemoryAndRings()
+    {
         FrontEnd.SetMemoryTable((Memory.Layout, Memory.File));
         for (uint ring = 0; ring < _queues.Count; ring++)
             StartRing(ring, _queues[(int)ring].Driver.InitialState);

@@ -1,5 +1,6 @@
 using InterGuest.Switch.Negotiation;
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Switch.Ports.Models;
 
@@ -12,9 +13,10 @@ internal sealed class NetModel(int queuePairs) : PortModel
     // pairs lets all of them start with what the port has; a ring beyond it is refused by its index.
     public override ulong QueueNum => (ulong)Math.Min(queuePairs * 2, PortSpec.MaxQueuePairs);
 
+    // Who does not know rounds leaves them, so all may be offered them (docs/multi-round.md).
     public override ulong ProtocolFeatures =>
         base.ProtocolFeatures | Virtio.VhostUser.ProtocolFeatures.LogSharedMemory
-        | Virtio.VhostUser.ProtocolFeatures.Rarp | Virtio.VhostUser.ProtocolFeatures.NetMtu;
+        | Virtio.VhostUser.ProtocolFeatures.Rarp | Virtio.VhostUser.ProtocolFeatures.NetMtu | FeatureRounds.ProtocolFeature;
 
     public override bool InOrder => true;
 

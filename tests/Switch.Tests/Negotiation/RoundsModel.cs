@@ -1,5 +1,6 @@
 using InterGuest.Switch.Negotiation;
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Switch.Tests.Negotiation;
 
@@ -32,7 +33,7 @@ internal sealed record Scenario(Peer First, Peer Second, IReadOnlyList<Step> Ste
 /// <summary>Two ends and the rounds between them, without sockets. After every step it checks what must always be so.</summary>
 internal sealed class RoundsModel(Scenario scenario)
 {
-    public const ulong Bit = 1UL << RoundRules.DefaultBit;
+    public const ulong Bit = 1UL << FeatureRounds.DefaultBit;
 
     private readonly Peer[] _peers = [scenario.First, scenario.Second];
     private readonly RoundEnd[] _ends = [RoundEnd.Nobody, RoundEnd.Nobody];

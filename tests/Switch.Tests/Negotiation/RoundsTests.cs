@@ -1,13 +1,14 @@
 using System.Numerics;
 using InterGuest.Switch.Negotiation;
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Switch.Tests.Negotiation;
 
 /// <summary>The rounds of docs/multi-round.md, one by one.</summary>
 public class RoundsTests
 {
-    private const ulong Bit = 1UL << RoundRules.DefaultBit;
+    private const ulong Bit = 1UL << FeatureRounds.DefaultBit;
     private const ulong Ring = Features.Version1 | Features.RingEventIndex | Features.NetMergeableBuffers;
     private const ulong Csum = Features.NetChecksum, GuestCsum = Features.NetGuestChecksum;
     private const ulong Tso = Features.NetHostTso4 | Features.NetHostTso6, GuestTso = Features.NetGuestTso4 | Features.NetGuestTso6;
