@@ -293,8 +293,9 @@ public sealed class PeerBugTests : IDisposable
         guest.Connect(_switch.AddPort("a"));
         Assert.Equal(0ul, guest.FrontEnd.Get(RequestCode.GetProtocolFeatures) & 1ul << 12);
         byte[] body = new byte[24];
-        Assert.Throws<IOException>(() => guest.FrontEnd.Do((RequestCode)31, body));
-        Assert.Throws<IOException>(() => guest.FrontEnd.Do((RequestCode)32, body, guest.Memory.File));
+        (body[16], body[18]) = (2, 64); // queues, and their size
+        guest.FrontEnd.Do(RequestCode.GetInflightFd, body); // answered with a size of 0: there is none
+        Assert.Throws<IOException>(() => guest.FrontEnd.Do(RequestCode.SetInflightFd, body, guest.Memory.File));
         guest.Start();
         Exchange.ToNowhere(guest);
     }
