@@ -25,6 +25,7 @@ internal static class LinkAddCommand
                 "interguest link add fast a b --hold 0    # never wait for a receiver",
                 "interguest link add safe a b --hold 2s   # wait longer than usual",
                 "interguest link add plain a b --policy minimal",
+                "interguest link add d1 disk store --on-server-loss error --after 30s",
             ],
         };
         command.Add(name);
@@ -32,9 +33,18 @@ internal static class LinkAddCommand
         command.Add(second);
         command.Add(hold);
         command.Add(policy);
+        Option<string> onLoss = OnServerLoss();
+        Option<Duration?> after = After();
+        command.Add(onLoss);
+        command.Add(after);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(onLoss) == "error" != result.GetValue(after) is not null)
+                result.AddError("--on-server-loss error and --after go together: say how long requests may wait before they fail.");
+        });
         command.OnSwitch(context, async (result, client, cancellation) =>
         {
-            var request = new CreateLinkRequest { Name = result.GetRequiredValue(name), Hold = result.GetValue(hold) };
+            var request = new CreateLinkRequest { Name = result.GetRequiredValue(name), Hold = result.GetValue(hold), FailAfter = result.GetValue(after) };
             if (result.GetValue(policy) is { } word)
                 request.Policy = NegotiationDetails.Policies[word];
             request.Ports.Add([result.GetRequiredValue(first), result.GetRequiredValue(second)]);
@@ -57,6 +67,22 @@ internal static class LinkAddCommand
         policy.AcceptOnlyFromAmong([.. NegotiationDetails.Policies.Keys]);
         return policy;
     }
+
+    private static Option<string> OnServerLoss()
+    {
+        var option = new Option<string>("--on-server-loss")
+        {
+            Description = "Of a disk's link. hold: requests wait for a server that is away, for as long as it takes. "
+                + "error: they fail with an I/O error. Default: hold.",
+            HelpName = "hold|error",
+        };
+        option.AcceptOnlyFromAmong("hold", "error");
+        return option;
+    }
+
+    private static Option<Duration?> After() => ParsedOption.Create("--after", "DURATION",
+        "With --on-server-loss error: how long requests wait before they fail: 30s.",
+        DurationText.Parse, "a duration: write 30s or 500ms");
 
     private static Option<Duration?> Hold() => ParsedOption.Create("--hold", "DURATION",
         "How long frames wait for a receiver without free buffers before they are dropped: 500ms, 2s, 0. "

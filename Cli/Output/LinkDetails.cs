@@ -17,6 +17,8 @@ internal static class LinkDetails
         lines.Add("Ports", LinkTable.Ends(link));
         lines.Add("Hold", Hold(link));
         NegotiationDetails.Add(lines, link);
+        if (link.FailAfter != null)
+            lines.Add("Server loss", $"requests fail after {Units.Duration(link.FailAfter)}");
         lines.Add("Warnings", link.Warnings.DefaultIfEmpty("none"), link.Warnings.Count > 0 ? Words.Warning : null);
         foreach (LinkDirection direction in link.Directions)
         {

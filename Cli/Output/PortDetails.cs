@@ -26,6 +26,9 @@ internal static class PortDetails
         lines.Add("Guest memory", port.MappedBytes > 0 ? $"{Units.Memory(port.MappedBytes)} mapped" : "none mapped");
         if (port.Mtu > 0)
             lines.Add("MTU", Units.Number(port.Mtu));
+        if (port.Disk is { } disk)
+            lines.Add("Disk", $"{disk.Id}: {Units.Memory(disk.CapacityBytes)}, blocks of {disk.BlockSize}"
+                + (disk.ReadOnly ? ", read-only" : "") + (disk.Cached ? ", cached" : ", durable"));
         AddCounters(lines, port.Counters ?? new PortCounters());
         lines.Add("Features", Features(port).DefaultIfEmpty("none offered yet"));
         lines.WriteTo(context.Screen);

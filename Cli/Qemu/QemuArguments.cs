@@ -23,10 +23,21 @@ internal static class QemuArguments
             new("-object", $"memory-backend-memfd,id={MemoryId},size={settings.Memory},share=on"),
             new("-machine", $"memory-backend={MemoryId}"),
             new("-chardev", $"socket,id={id}-char,path={path}{Connection(port, settings.Version)}"),
-            new("-netdev", $"vhost-user,id={id}-net,chardev={id}-char{Queues(port)}"),
-            new("-device", $"virtio-net-pci,netdev={id}-net,mac={mac}{Vectors(port, settings)},romfile="),
+            .. Device(port, settings, id, mac),
         ];
     }
+
+    /// <summary>A guest that serves has a network device, which its own driver takes: QEMU forwards no type that would fit better.</summary>
+    private static IEnumerable<QemuOption> Device(Port port, QemuSettings settings, string id, string mac) => port.Type switch
+    {
+        DeviceType.Block => [new("-device", $"vhost-user-blk-pci,chardev={id}-char,num-queues={port.QueuePairs}")],
+        DeviceType.Entropy => [new("-device", $"vhost-user-rng-pci,chardev={id}-char")],
+        _ =>
+        [
+            new("-netdev", $"vhost-user,id={id}-net,chardev={id}-char{Queues(port)}"),
+            new("-device", $"virtio-net-pci,netdev={id}-net,mac={mac}{Vectors(port, settings)},romfile="),
+        ],
+    };
 
     /// <summary>
     /// QEMU before 10 uses interrupt routes that only KVM makes, and crashes, when a vhost-user-net device has MSI-X

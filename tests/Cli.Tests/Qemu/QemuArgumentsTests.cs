@@ -77,6 +77,19 @@ public class QemuArgumentsTests
         Assert.Contains("netdev=port-1.b_c-net,", arguments[^1]);
     }
 
+    [Theory]
+    [InlineData(DeviceType.Block, "-device vhost-user-blk-pci,chardev=a-char,num-queues=2")]
+    [InlineData(DeviceType.Entropy, "-device vhost-user-rng-pci,chardev=a-char")]
+    [InlineData(DeviceType.BlockServer, "-device virtio-net-pci,netdev=a-net,")]
+    public void ADeviceOfThePortsType(DeviceType type, string device)
+    {
+        var port = APort(2);
+        port.Type = type;
+        string last = Build(port, Ten, kvm: true)[^1];
+        Assert.StartsWith(device, last, StringComparison.Ordinal);
+        Assert.Equal(type != DeviceType.BlockServer, last == device);
+    }
+
     private static string Chardev(string[] arguments) =>
         arguments.Single(a => a.StartsWith("-chardev", StringComparison.Ordinal));
 
