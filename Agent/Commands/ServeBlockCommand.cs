@@ -10,7 +10,7 @@ internal static class ServeBlockCommand
 {
     private const int LockMilliseconds = 50;
 
-    // A VM has to set huge pages aside: these are nine.
+    // A VM has to set huge pages aside: these are thirteen.
     private const int SlotsInVm = 64, MaxDataInVm = 256 << 10;
 
     private static readonly GuestOptions Guest = new();

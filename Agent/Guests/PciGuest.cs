@@ -12,14 +12,15 @@ internal sealed class PciGuest : IGuest
 
     /// <summary>Takes memory for the device.</summary>
     /// <param name="address">As in /sys/bus/pci/devices, or without the domain: <c>00:05.0</c>.</param>
-    /// <param name="memoryBytes">At least so many.</param>
+    /// <param name="memoryBytes">What the role needs; a quarter more is taken.</param>
     /// <exception cref="AgentException">There is no such memory.</exception>
     public PciGuest(string address, long memoryBytes)
     {
         _address = address.Count(c => c == ':') == 1 ? $"0000:{address}" : address;
         try
         {
-            _memory = HugePageMemory.Create(memoryBytes);
+            // No buffer crosses a page: of the largest ones, seven and not eight fit into one.
+            _memory = HugePageMemory.Create(memoryBytes + memoryBytes / 4 + HugePageMemory.PageBytes);
         }
         catch (NativeException e)
         {
