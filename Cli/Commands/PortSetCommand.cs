@@ -1,5 +1,4 @@
 using System.CommandLine;
-using InterGuest.Cli.Output;
 using InterGuest.Protos.V1;
 
 namespace InterGuest.Cli.Commands;
