@@ -38,6 +38,12 @@ public enum DropReason
 
     /// <summary>A descriptor chain that breaks the rules.</summary>
     BadChain,
+
+    /// <summary>A packet that cannot have the offload that its virtio-net header asks for.</summary>
+    BadOffload,
+
+    /// <summary>A packet above the receiver's MTU that must not be cut.</summary>
+    AboveMtu,
 }
 
 /// <summary>Frames and bytes that went one way, and those that did not, by reason. Written by one thread, read by any.</summary>
