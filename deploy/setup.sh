@@ -10,8 +10,8 @@ usage() {
 	apt and its own package sources.
 
 	  demo    what deploy/demo.sh needs: QEMU and socat, and all of 'build' (default)
-	  tests   demo, and DPDK's testpmd, QEMU's disk tools, Python's gRPC, spin, tcpdump
-	          and Chromium for the tests
+	  tests   demo, and DPDK's testpmd, QEMU's disk tools, Python's gRPC and scapy, spin,
+	          tcpdump and Chromium for the tests
 	  build   what building needs: the .NET 10 SDK (only checked, never installed)
 
 	Exit status: 0 all is there; 1 something failed; 2 wrong usage;
@@ -117,6 +117,7 @@ for_tests() {
 	want python3 "a client in another language" test -x "$PYTHON"
 	want python3-grpcio "a client in another language" python_can grpc
 	want python3-protobuf "a client in another language" python_can google.protobuf
+	want python3-scapy "an independent reading of packets" python_can scapy
 	want spin "verifies the models in tests/models" have spin
 	want gcc "compiles what spin makes" have gcc
 	want libc6-dev "compiles what spin makes" test -e /usr/include/stdlib.h

@@ -27,6 +27,7 @@ internal static class QemuCommand
                 "interguest qemu a",
                 "eval \"qemu-system-x86_64 $(interguest qemu a --memory 2G) guest.img\"",
                 "interguest qemu a --accel tcg            # when /dev/kvm does not work",
+                "interguest qemu a --plain-frames         # for a guest that uses XDP",
                 "interguest qemu a --json | jq -r '.arguments[]'",
             ],
         };

@@ -24,6 +24,12 @@ internal sealed class QemuOptions
         HelpName = "BIN",
     };
 
+    private readonly Option<bool> _plainFrames = new("--plain-frames")
+    {
+        Description = "The guest receives frames with complete checksums and none above its MTU: what the other end leaves to "
+            + "be done, the switch does. For a guest that uses XDP.",
+    };
+
     public QemuOptions() =>
         _accelerator.AcceptOnlyFromAmong("auto", "kvm", "tcg");
 
@@ -32,6 +38,7 @@ internal sealed class QemuOptions
         command.Add(_memory);
         command.Add(_accelerator);
         command.Add(_program);
+        command.Add(_plainFrames);
     }
 
     public async Task<(QemuSettings Settings, IReadOnlyList<QemuNote> Notes)> SettingsAsync(
@@ -49,7 +56,7 @@ internal sealed class QemuOptions
             "tcg" => false,
             _ => QemuProbe.KvmOpens(),
         };
-        var settings = new QemuSettings(result.GetValue(_memory) ?? "512M", kvm, version ?? QemuProbe.Newest);
+        var settings = new QemuSettings(result.GetValue(_memory) ?? "512M", kvm, version ?? QemuProbe.Newest, result.GetValue(_plainFrames));
         if (QemuArguments.NeedsNoVectors(settings))
             notes.Add(new QemuNote($"vectors=0: QEMU {settings.Version} without KVM crashes when a vhost-user network "
                 + "device has MSI-X; QEMU 10 does not", Always: false));

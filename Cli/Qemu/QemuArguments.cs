@@ -7,8 +7,12 @@ internal static class QemuArguments
 {
     private const string MemoryId = "interguest-mem";
 
+    private const string NoReceiveOffloads =
+        ",guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off";
+
     private static readonly Version ReconnectInMilliseconds = new(9, 2);
     private static readonly Version MsixWithoutKvm = new(10, 0);
+    private static readonly Version UdpSegmentation = new(8, 2);
 
     public static IReadOnlyList<QemuOption> Build(Port port, QemuSettings settings)
     {
@@ -35,7 +39,7 @@ internal static class QemuArguments
         _ =>
         [
             new("-netdev", $"vhost-user,id={id}-net,chardev={id}-char{Queues(port)}"),
-            new("-device", $"virtio-net-pci,netdev={id}-net,mac={mac}{Vectors(port, settings)},romfile="),
+            new("-device", $"virtio-net-pci,netdev={id}-net,mac={mac}{Vectors(port, settings)}{Offloads(settings)},romfile="),
         ],
     };
 
@@ -63,4 +67,13 @@ internal static class QemuArguments
         // One for each queue, one for the control queue, one for changes of configuration.
         return port.QueuePairs > 1 ? $"{multiqueue},vectors={(2UL * port.QueuePairs) + 2}" : "";
     }
+
+    // QEMU would let a guest turn its receive offloads off while it runs, and tells no vhost-user back-end of it: frames would
+    // go on coming as agreed before. Without the command a guest knows that it cannot.
+    private static string Offloads(QemuSettings settings) => ",ctrl_guest_offloads=off" + (settings switch
+    {
+        { PlainFrames: false } => "",
+        _ when settings.Version >= UdpSegmentation => NoReceiveOffloads + ",guest_uso4=off,guest_uso6=off",
+        _ => NoReceiveOffloads,
+    });
 }

@@ -4,4 +4,5 @@ namespace InterGuest.Cli.Qemu;
 /// <param name="Memory">As -m takes it, with a unit.</param>
 /// <param name="Kvm">KVM, or software emulation (tcg).</param>
 /// <param name="Version">QEMU's.</param>
-internal sealed record QemuSettings(string Memory, bool Kvm, Version Version);
+/// <param name="PlainFrames">Offer the guest no receive offloads.</param>
+internal sealed record QemuSettings(string Memory, bool Kvm, Version Version, bool PlainFrames = false);

@@ -16,16 +16,38 @@ internal sealed class KernelFactAttribute : FactAttribute
     public KernelFactAttribute() => Skip = Lacking;
 }
 
+/// <summary>A test against the packet library scapy.</summary>
+internal sealed class ScapyFactAttribute : FactAttribute
+{
+    private static readonly bool Works = File.Exists(Kernel.Python) && Imports();
+
+    public ScapyFactAttribute() => Skip = Works ? null : "Python's scapy is not installed: deploy/setup.sh tests";
+
+    private static bool Imports()
+    {
+        using var process = Process.Start(new ProcessStartInfo(Kernel.Python, ["-c", "import scapy"]) { RedirectStandardError = true })!;
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+}
+
 /// <summary>Linux's own segmentation and checksums: see kernel.py.</summary>
 internal static class Kernel
 {
     public const string Python = "/usr/bin/python3";
 
     /// <summary>What comes out of a device without offloads, packet by packet; null: the kernel refused the packet.</summary>
-    public static async Task<List<List<Made>?>> TranslateAsync(IReadOnlyList<(NetHeader Header, byte[] Frame)> packets)
+    public static async Task<List<List<Made>?>> TranslateAsync(IEnumerable<(NetHeader Header, byte[] Frame)> packets)
     {
-        string script = Path.Combine(SourceTree.Root, "tests/Switch.Tests/DataPath/Offload/kernel.py");
-        using var process = Process.Start(new ProcessStartInfo(Python, [script])
+        var answers = await AskAsync("kernel.py", packets.Select(p => $"{Hex(p.Header)} {Convert.ToHexString(p.Frame)}"));
+        return [.. answers.Select(a => a.StartsWith('!') ? null : a.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Parse).ToList())];
+    }
+
+    /// <summary>What a script beside this file answers to each line.</summary>
+    public static async Task<List<string>> AskAsync(string script, IEnumerable<string> lines)
+    {
+        string path = Path.Combine(SourceTree.Root, "tests/Switch.Tests/DataPath/Offload", script);
+        using var process = Process.Start(new ProcessStartInfo(Python, [path])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -35,15 +57,14 @@ internal static class Kernel
         try
         {
             var errors = process.StandardError.ReadToEndAsync(deadline.Token);
-            var answers = new List<List<Made>?>();
-            foreach (var (header, frame) in packets)
+            var answers = new List<string>();
+            foreach (string line in lines)
             {
-                await process.StandardInput.WriteLineAsync($"{Hex(header)} {Convert.ToHexString(frame)}");
+                await process.StandardInput.WriteLineAsync(line);
                 await process.StandardInput.FlushAsync(deadline.Token);
-                string? line = await process.StandardOutput.ReadLineAsync(deadline.Token);
-                if (line == null)
+                if (await process.StandardOutput.ReadLineAsync(deadline.Token) is not { } answer)
                     throw new InvalidOperationException(await errors);
-                answers.Add(line.StartsWith('!') ? null : [.. line.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(Parse)]);
+                answers.Add(answer);
             }
             process.StandardInput.Close();
             await process.WaitForExitAsync(deadline.Token);
