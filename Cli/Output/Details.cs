@@ -15,4 +15,9 @@ internal static class Details
 
     public static IEnumerable<string> Reasons(RepeatedField<ReasonCount> counts) =>
         counts.Select(count => $"{Units.Number(count.Count)} {count.Reason}").DefaultIfEmpty("none");
+
+    /// <summary>What was done for a receiver that refused it; null: nothing.</summary>
+    public static string? Translated(Translation? done) => done is not { Frames: > 0 } ? null
+        : $"{Units.Number(done.Frames)} frames into {Units.Number(done.Segments)}, {Units.Bytes(done.BytesSummed)} added up, "
+            + $"{Units.Duration(done.Time)} of the switch's time";
 }

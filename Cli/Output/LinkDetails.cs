@@ -23,6 +23,7 @@ internal static class LinkDetails
         foreach (LinkDirection direction in link.Directions)
         {
             lines.Add(Arrow(direction), Details.Traffic(direction.Frames, direction.Bytes));
+            lines.Add("  translated", Details.Translated(direction.Translation) ?? "none");
             lines.Add("  drops", Details.Reasons(direction.Drops), direction.Drops.Count > 0 ? Words.Warning : null);
         }
         lines.WriteTo(context.Screen);

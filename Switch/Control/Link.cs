@@ -118,7 +118,7 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
         : session.Refusal != "" ? $"port {server.Name}'s server announces {session.Refusal}"
         : $"port {server.Name}'s server has announced no disk yet";
 
-    /// <summary>What one end may send and the other refused, with the remedy.</summary>
+    /// <summary>What one end may send and the other refused, and what it has cost to do it for that one.</summary>
     public IEnumerable<string> Warnings()
     {
         foreach (var sender in Ports)
@@ -129,9 +129,11 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
             if (sender.Accepted is not { } sends || receiver.Accepted is not { } takes)
                 continue;
             ulong refused = NetOffer.Refused(sends, takes);
-            if (refused != 0)
-                yield return $"{sender.Name} sends what {receiver.Name} refused ({string.Join(", ", Features.NamesOfNet(refused))}): such frames are dropped. "
-                    + $"Turn it off in {sender.Name}'s guest (ethtool -K IF tx off tso off), or restart that guest's VM after 'port remove' and 'port add' of {sender.Name}";
+            if (refused == 0)
+                continue;
+            var cost = CountersFrom(sender).Translation;
+            yield return $"{sender.Name} may send what {receiver.Name} refused ({string.Join(", ", Features.NamesOfNet(refused))}): the switch does it per frame, "
+                + $"{cost.Frames} frames in {cost.Time.TotalSeconds:0.###} s of its time so far";
         }
     }
 }

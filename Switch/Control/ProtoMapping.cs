@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.DataPath.Offload;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
@@ -90,6 +91,7 @@ internal static class ProtoMapping
                 Frames = (ulong)counters.Frames,
                 Bytes = (ulong)counters.Bytes,
                 Drops = { counters.Drops.Select(d => Count(d.Reason, d.Count)) },
+                Translation = counters.Translation.ToProto(),
             });
         }
         return message;
@@ -125,6 +127,14 @@ internal static class ProtoMapping
         PortType.Console => V1.DeviceType.Console,
         PortType.Entropy => V1.DeviceType.Entropy,
         _ => V1.DeviceType.EntropySource,
+    };
+
+    private static V1.Translation ToProto(this TranslationCounters counters) => new()
+    {
+        Frames = (ulong)counters.Frames,
+        Segments = (ulong)counters.Segments,
+        BytesSummed = (ulong)counters.BytesSummed,
+        Time = counters.Time.ToDuration(),
     };
 
     private static V1.PortState ToProto(this PortState state) => state switch

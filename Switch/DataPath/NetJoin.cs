@@ -1,6 +1,6 @@
 using InterGuest.Switch.DataPath.Capture;
+using InterGuest.Switch.DataPath.Offload;
 using InterGuest.Virtio.Devices;
-using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Queues;
 
 namespace InterGuest.Switch.DataPath;
@@ -38,7 +38,8 @@ public sealed class NetJoin : Join
     private readonly FramePump? _pump;
     private readonly DropReason _dropReason;
     private readonly TrafficCounters? _link;
-    private readonly ulong _allowed;
+    private readonly FrameCheck? _check;
+    private readonly Translation? _translation;
     private int _spent;
     private bool _progressed;
 
@@ -55,10 +56,12 @@ public sealed class NetJoin : Join
         (Source, Target, Hold, _link) = (source, target, hold, link);
         Ends = [source, target];
         _sink = new FrameSink(target);
-        _allowed = FeaturePairs.MayReceive(source.Features) & target.Features;
+        _check = new FrameCheck(source, target);
+        _translation = new Translation(target, link.Translation);
         // Pages written are noted on the long way alone.
         if (target.Queue.Log == null)
-            _pump = new FramePump(source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, target.Mergeable, _allowed);
+            _pump = new FramePump(
+                source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, target.Mergeable, _check.Untranslated, _check.MaxUntagged);
     }
 
     /// <summary>Drops what a queue sends.</summary>
@@ -152,6 +155,12 @@ public sealed class NetJoin : Join
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        // What was delivered of a frame must not come again: it ends here, for want of buffers for the rest.
+        if (_translation is { IsPending: true })
+        {
+            Drop(DropReason.NoBuffers);
+            Source.Publish();
+        }
         _frame.Dispose();
         _sink?.Dispose();
     }
@@ -180,16 +189,20 @@ public sealed class NetJoin : Join
     /// <summary>Moves the plain frames that come next, by the short way.</summary>
     private int Pump(int frames)
     {
-        if (_pump == null || Tap != null)
-            return 0; // what is captured goes the long way, frame by frame
+        // What is captured goes the long way, frame by frame; and nothing overtakes a frame that is half delivered.
+        if (_pump == null || Tap != null || _translation is { IsPending: true })
+            return 0;
         int moved = _pump.Move(frames, out long bytes);
         if (moved > 0)
             Delivered(moved, bytes, WorkCost.OfPlain(moved, bytes));
         return moved;
     }
 
+    /// <summary>Moves a frame, or one segment of a frame that is translated.</summary>
     private TransferResult TransferOne()
     {
+        if (_translation is { IsPending: true })
+            return PutSegment(_translation, default);
         var before = Source.Queue.Position;
         switch (Source.Queue.TryPop(_frame))
         {
@@ -204,42 +217,47 @@ public sealed class NetJoin : Join
         if (_sink == null)
             return Drop(_dropReason);
         var frame = _frame.Readable;
-        if (Check(ref frame, out NetHeader header) is { } reason)
+        if (_check!.Check(ref frame, out NetHeader header) is { } reason)
             return Drop(reason);
-        switch (_sink.Put(header, new FrameSource(frame)))
+        if (_check.NeedsTranslation(header))
+            return _translation!.Begin(header, frame) is { } refusal ? Drop(refusal) : PutSegment(_translation, before);
+        var result = _sink.Put(header, new FrameSource(frame));
+        if (result != PutResult.Delivered)
+            return NotDelivered(result, before);
+        Tap?.Show(frame, null);
+        return Deliver((long)frame.Remaining);
+    }
+
+    private TransferResult PutSegment(Translation translation, QueuePosition before)
+    {
+        var result = _sink!.Put(translation.Header, translation.Segment);
+        if (result != PutResult.Delivered)
+            return NotDelivered(result, before);
+        Target!.Counters.Traffic.Delivered(1, translation.SegmentBytes);
+        _spent += WorkCost.OfSegment(translation.SegmentBytes) + TakeSinkWork();
+        (_progressed, _dropping) = (true, false);
+        if (translation.Delivered())
+            return TransferResult.More;
+        if (Tap != null)
+            Show(null); // as it was sent, not as it came
+        _spent += Finish(0);
+        Source.Counters.Traffic.Delivered(1, translation.FrameBytes);
+        _link?.Delivered(1, translation.FrameBytes);
+        return TransferResult.More;
+    }
+
+    private TransferResult NotDelivered(PutResult result, QueuePosition before)
+    {
+        switch (result)
         {
-            case PutResult.Delivered:
-                Tap?.Show(frame, null);
-                return Deliver((long)frame.Remaining);
             case PutResult.TooLong:
                 return Drop(DropReason.TooLongForReceiver);
             case PutResult.NoBuffers when _dropping || Hold == TimeSpan.Zero:
                 return Drop(DropReason.NoBuffers);
-            case PutResult.NoBuffers:
-                Source.Queue.Rewind(before);
-                return TransferResult.TargetEmpty;
-            default:
-                Source.Queue.Rewind(before);
-                return TransferResult.TargetFault;
         }
-    }
-
-    /// <summary>Reads the header once, checks it, and moves <paramref name="frame"/> behind it. Null: it may be delivered.</summary>
-    private DropReason? Check(ref SegmentCursor frame, out NetHeader header)
-    {
-        header = default;
-        Span<byte> bytes = stackalloc byte[NetHeader.Bytes];
-        if (frame.Read(bytes[..Source.HeaderBytes]) < Source.HeaderBytes || frame.Remaining < NetHeader.MinFrame)
-            return DropReason.TooShort;
-        if (frame.Remaining > NetHeader.MaxFrame)
-            return DropReason.TooLong;
-        header = NetHeader.Parse(bytes);
-        if (!header.TrySanitize(frame.Remaining))
-            return DropReason.BadHeader;
-        ulong needed = header.NeededToReceive();
-        if ((needed & ~_allowed) == 0)
-            return null;
-        return (needed & ~FeaturePairs.MayReceive(Source.Features)) != 0 ? DropReason.BadHeader : DropReason.OffloadRefused;
+        if (_translation is not { IsPending: true })
+            Source.Queue.Rewind(before);
+        return result == PutResult.NoBuffers ? TransferResult.TargetEmpty : TransferResult.TargetFault;
     }
 
     private TransferResult Deliver(long bytes)
@@ -261,7 +279,7 @@ public sealed class NetJoin : Join
     private TransferResult Drop(DropReason reason)
     {
         if (Tap != null && reason != DropReason.BadChain)
-            ShowDropped(reason);
+            Show(reason);
         _spent += Finish(0);
         _progressed = true;
         Source.Counters.Traffic.Dropped(reason);
@@ -272,15 +290,22 @@ public sealed class NetJoin : Join
     /// <summary>Gives the frame back to its sender. Returns what it cost.</summary>
     private int Finish(long bytes)
     {
+        _translation?.End();
         Source.Queue.AddUsed(_frame.Ticket, 0);
         CountOddities(_frame, Source.Counters);
-        int work = WorkCost.Of(_frame, bytes);
-        if (_sink != null)
-            (work, _sink.Work) = (work + _sink.Work, 0);
+        return WorkCost.Of(_frame, bytes) + TakeSinkWork();
+    }
+
+    private int TakeSinkWork()
+    {
+        if (_sink == null)
+            return 0;
+        int work = _sink.Work;
+        _sink.Work = 0;
         return work;
     }
 
-    private void ShowDropped(DropReason reason)
+    private void Show(DropReason? reason)
     {
         var frame = _frame.Readable;
         frame.Advance((ulong)Source.HeaderBytes);

@@ -24,6 +24,9 @@ public sealed class QueueEnd(DeviceQueue queue, ulong features, EventFd? kick, E
     /// <summary>Whether a frame may fill several buffers.</summary>
     public bool Mergeable { get; } = (features & Virtio.Devices.Features.NetMergeableBuffers) != 0;
 
+    /// <summary>The longest packet, from its IP header on, that the guest was told to expect.</summary>
+    public int Mtu { get; init; } = int.MaxValue;
+
     /// <summary>How the guest wakes us; null: it does not, and the queue is polled. Owned by the port.</summary>
     public EventFd? Kick { get; } = kick;
 

@@ -1,3 +1,5 @@
+using InterGuest.Switch.DataPath.Offload;
+
 namespace InterGuest.Switch.DataPath;
 
 /// <summary>Why a frame that a guest sent was not delivered.</summary>
@@ -23,9 +25,6 @@ public enum DropReason
 
     /// <summary>The receiver's buffers cannot hold a frame of that length.</summary>
     TooLongForReceiver,
-
-    /// <summary>The frame needs an offload that the receiver refused.</summary>
-    OffloadRefused,
 
     /// <summary>Shorter than an Ethernet header, or without its own header.</summary>
     TooShort,
@@ -58,6 +57,9 @@ public sealed class TrafficCounters
 
     /// <summary>Bytes delivered, without virtio-net headers.</summary>
     public long Bytes => Volatile.Read(ref _bytes);
+
+    /// <summary>Of a link: what of it had to be translated.</summary>
+    public TranslationCounters Translation { get; } = new();
 
     /// <summary>Frames dropped, by reason; only reasons that occurred.</summary>
     public IEnumerable<(DropReason Reason, long Count)> Drops =>

@@ -14,7 +14,7 @@ internal static class Reasons
         [DropReason.QueueDisabled] = "The guest sent on a queue that it had disabled, as some do while they start or stop",
         [DropReason.NoBuffers] = "The receiver was too slow: it had no free buffers for longer than the link holds frames. More queues, or a longer hold, help with bursts",
         [DropReason.TooLongForReceiver] = "The receiver's buffers are too small for them: set the same MTU in both guests, or let the receiver accept VIRTIO_NET_F_MRG_RXBUF",
-        [DropReason.OffloadRefused] = "They need an offload that the receiver refused: 'interguest link show' says which, and how to turn it off",
+        [DropReason.AboveMtu] = "They are longer than the MTU that the receiver's VMM told its guest, and must not be cut: set the same MTU in both guests",
     }.ToDictionary(r => SnakeCase.Of(r.Key), r => r.Value);
 
     /// <summary>By the reason's word. The others come from a driver that breaks the rules.</summary>

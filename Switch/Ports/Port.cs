@@ -309,11 +309,12 @@ public sealed class Port : IDisposable
         _log = log;
     });
 
-    internal void SetMtu(int mtu)
+    internal void SetMtu(int mtu) => Change(() =>
     {
+        foreach (var vring in _vrings)
+            vring.Pause();
         Mtu = mtu;
-        Update();
-    }
+    });
 
     /// <summary>Tells the other end of the link that the guest with this MAC address is here now.</summary>
     internal void Announce(ReadOnlySpan<byte> address) => _host.Announce(this, RarpFrame.For(address));
@@ -418,7 +419,7 @@ public sealed class Port : IDisposable
             if (vring.End != null || !vring.IsComplete)
                 continue;
             bool isFresh = vring.IsFresh;
-            if ((vring.Start(Memory, Accepted ?? 0, Counters.Rings[i], _log) ?? Model.OnStarted(i, vring.End!, isFresh)) is not { } why)
+            if ((vring.Start(Memory, Accepted ?? 0, Mtu, Counters.Rings[i], _log) ?? Model.OnStarted(i, vring.End!, isFresh)) is not { } why)
                 continue;
             if (vring.End != null)
                 Stop(vring); // it could, but for what the front-end says of its past

@@ -80,7 +80,12 @@ internal sealed class Vring(bool inOrder) : IDisposable
     public void SignalError() => _error?.Signal();
 
     /// <summary>Starts the ring. Returns why not, or null.</summary>
-    public string? Start(GuestMemory memory, ulong features, QueueCounters counters, DirtyLog? dirty)
+    /// <param name="memory">Of the guest.</param>
+    /// <param name="features">That the guest accepted.</param>
+    /// <param name="mtu">That it was told; 0: none.</param>
+    /// <param name="counters">The ring's.</param>
+    /// <param name="dirty">Where its writes are logged; null: nowhere.</param>
+    public string? Start(GuestMemory memory, ulong features, int mtu, QueueCounters counters, DirtyLog? dirty)
     {
         bool buffers = (features & Features.VhostLogAll) != 0;
         var log = dirty != null && (buffers || LogAddress != null) ? new RingLog(dirty, memory, buffers, LogAddress) : null;
@@ -88,7 +93,7 @@ internal sealed class Vring(bool inOrder) : IDisposable
         if (queue == null)
             return reason;
         StartProblem = null;
-        End = new QueueEnd(queue, features, _kick, _call, counters);
+        End = new QueueEnd(queue, features, _kick, _call, counters) { Mtu = mtu == 0 ? int.MaxValue : mtu };
         return null;
     }
 

@@ -15,7 +15,9 @@ namespace InterGuest.Virtio.Queues;
 /// <param name="targetHeader">Bytes of the header there.</param>
 /// <param name="mergeable">Whether a frame may fill several buffers.</param>
 /// <param name="offloads">Receive features that frames may need.</param>
-public sealed unsafe class FramePump(DeviceQueue source, int sourceHeader, DeviceQueue target, int targetHeader, bool mergeable, ulong offloads)
+/// <param name="maxFrame">The longest frame; longer ones need a closer look.</param>
+public sealed unsafe class FramePump(
+    DeviceQueue source, int sourceHeader, DeviceQueue target, int targetHeader, bool mergeable, ulong offloads, uint maxFrame)
 {
     /// <summary>Buffers that a frame may take here.</summary>
     private const int MaxBuffers = 64;
@@ -46,7 +48,7 @@ public sealed unsafe class FramePump(DeviceQueue source, int sourceHeader, Devic
             if (!from.TryPeek(0, out byte* start, out uint length, out var chain) || length < (uint)(sourceHeader + NetHeader.MinFrame))
                 return moved;
             uint frameBytes = length - (uint)sourceHeader;
-            if (frameBytes > NetHeader.MaxFrame || !TryReadHeader(start, frameBytes, out var header))
+            if (frameBytes > maxFrame || !TryReadHeader(start, frameBytes, out var header))
                 return moved;
             if (!TryPut(to, header, start + sourceHeader, frameBytes))
                 return moved;

@@ -17,6 +17,9 @@ internal readonly record struct PacketHeaders(int Network, int Transport, bool I
     private const ushort Ipv4 = 0x0800, Ipv6 = 0x86dd;
     private const int EtherTypeOffset = 12, MaxTags = 2, TagBytes = 4;
 
+    /// <summary>An Ethernet header with the most tags.</summary>
+    public const int MaxEthernetBytes = EtherTypeOffset + MaxTags * TagBytes + sizeof(ushort);
+
     // Extension headers that all segments of a packet may share (RFC 8200, 4). Not the fragment header: a fragment has only a
     // part of its transport's data, and not an authentication header, which holds for one packet alone.
     private const byte HopByHop = 0, Routing = 43, DestinationOptions = 60;
@@ -27,21 +30,26 @@ internal readonly record struct PacketHeaders(int Network, int Transport, bool I
     public static bool TryFind(ReadOnlySpan<byte> front, out PacketHeaders headers)
     {
         headers = default;
-        int at = EtherTypeOffset;
-        for (int tags = 0; front.Length >= at + sizeof(ushort); tags++, at += TagBytes)
+        int network = NetworkOffset(front);
+        if (network > front.Length)
+            return false;
+        return BinaryPrimitives.ReadUInt16BigEndian(front[(network - sizeof(ushort))..]) switch
         {
-            ushort type = BinaryPrimitives.ReadUInt16BigEndian(front[at..]);
-            if (type is (VlanTag or ServiceTag) && tags < MaxTags)
-                continue;
-            at += sizeof(ushort);
-            return type switch
-            {
-                Ipv4 => TryFindIpv4(front, at, out headers),
-                Ipv6 => TryFindIpv6(front, at, out headers),
-                _ => false,
-            };
-        }
-        return false;
+            Ipv4 => TryFindIpv4(front, network, out headers),
+            Ipv6 => TryFindIpv6(front, network, out headers),
+            _ => false,
+        };
+    }
+
+    /// <summary>Where the packet begins in its frame: behind up to two VLAN tags and the EtherType.</summary>
+    /// <param name="front">The frame's beginning; the result lies behind it if it is too short.</param>
+    public static int NetworkOffset(ReadOnlySpan<byte> front)
+    {
+        int at = EtherTypeOffset;
+        for (int tags = 0; tags < MaxTags && front.Length >= at + sizeof(ushort); tags++, at += TagBytes)
+            if (BinaryPrimitives.ReadUInt16BigEndian(front[at..]) is not (VlanTag or ServiceTag))
+                break;
+        return at + sizeof(ushort);
     }
 
     private static bool TryFindIpv4(ReadOnlySpan<byte> front, int network, out PacketHeaders headers)

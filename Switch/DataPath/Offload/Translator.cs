@@ -53,8 +53,8 @@ public sealed class Translator
     /// <summary>The number of this one, from 0.</summary>
     public int Index => _index;
 
-    /// <summary>Bytes of which checksums were computed, since the translator was made.</summary>
-    public long BytesSummed { get; private set; }
+    /// <summary>Bytes of this frame that were added up for its checksum; 0: it was not computed.</summary>
+    public int BytesSummed { get; private set; }
 
     /// <summary>Takes a frame, and prepares the first that is made of it.</summary>
     /// <param name="header">The sender's, after <see cref="NetHeader.TrySanitize"/>.</param>
@@ -64,7 +64,7 @@ public sealed class Translator
     /// <returns>Why nothing can be made of it; null if something can.</returns>
     public DropReason? Begin(in NetHeader header, SegmentCursor frame, ulong receiverFeatures, int receiverMtu)
     {
-        (_index, _offset) = (0, 0);
+        (_index, _offset, BytesSummed) = (0, 0, 0);
         _cuts = header.GsoType != NetHeader.GsoNone;
         _completes = (header.Flags & NetHeader.NeedsChecksum) != 0 && (receiverFeatures & Features.NetGuestChecksum) == 0;
         return _cuts ? BeginCut(header, frame, receiverFeatures, receiverMtu) : BeginWhole(header, frame);
@@ -168,6 +168,6 @@ public sealed class Translator
             ofPayload = BinaryPrimitives.ReverseEndianness(ofPayload);
         ushort checksum = (ushort)~GuestChecksum.Add(ofPayload, covered);
         BinaryPrimitives.WriteUInt16BigEndian(covered[offset..], checksum == 0 && zeroMeansNone ? ushort.MaxValue : checksum);
-        BytesSummed += covered.Length + PayloadBytes;
+        BytesSummed = covered.Length + PayloadBytes;
     }
 }

@@ -23,7 +23,7 @@ internal sealed class NetModel(int queuePairs) : PortModel
     public override int Running(Func<int, bool> runs) =>
         Enumerable.Range(0, queuePairs).Count(i => runs(2 * i) && runs(2 * i + 1));
 
-    public override ulong Offer(ulong? peerAccepted, ulong offeredBefore) => NetOffer.For(queuePairs, peerAccepted, offeredBefore);
+    public override ulong Offer(ulong? peerAccepted, ulong offeredBefore) => NetOffer.For(queuePairs, offeredBefore);
 
     public override IEnumerable<string> NamesOf(ulong features) => Features.NamesOfNet(features);
 

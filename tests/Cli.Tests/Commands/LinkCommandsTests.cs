@@ -90,16 +90,18 @@ public class LinkCommandsTests : SwitchTest
         Control.Links.Add(Samples.Up("lan", "a", "b"));
         Assert.Equal(
             """
-            Name      lan
-            State     up since 2026-03-04 11:48:00 (12 min 0 s)
-            Set to    up
-            Ports     a - b
-            Hold      500 ms for a receiver without free buffers
-            Warnings  none
-            a -> b    1,234,567 frames, 1.5 GB
-              drops   17 receiver_full
-            b -> a    89 frames, 6 kB
-              drops   none
+            Name          lan
+            State         up since 2026-03-04 11:48:00 (12 min 0 s)
+            Set to        up
+            Ports         a - b
+            Hold          500 ms for a receiver without free buffers
+            Warnings      none
+            a -> b        1,234,567 frames, 1.5 GB
+              translated  1,000 frames into 45,000, 63 MB added up, 21 ms of the switch's time
+              drops       17 receiver_full
+            b -> a        89 frames, 6 kB
+              translated  none
+              drops       none
 
             """,
             await Cli().OutputAsync("link", "show", "lan"));

@@ -64,6 +64,7 @@ internal static class Samples
                 Frames = 1_234_567,
                 Bytes = 1_500_000_000,
                 Drops = { Count("receiver_full", 17) },
+                Translation = new Translation { Frames = 1000, Segments = 45_000, BytesSummed = 63_000_000, Time = new Duration { Nanos = 21_000_000 } },
             },
             new LinkDirection { From = b, To = a, Frames = 89, Bytes = 6_000 },
         },

@@ -3,13 +3,18 @@ namespace InterGuest.Interop.Tests.Harness;
 /// <summary>A test that boots real VMs.</summary>
 public sealed class VmFactAttribute : FactAttribute
 {
-    public VmFactAttribute()
-    {
-        if (!Repository.HasProgram("qemu-system-x86_64"))
-            Skip = "qemu-system-x86_64 is not installed: deploy/setup.sh tests";
-        else if (!Repository.HasProgram("socat"))
-            Skip = "socat is not installed: deploy/setup.sh tests";
-    }
+    public VmFactAttribute() => Skip = Lacking;
+
+    internal static string? Lacking { get; } =
+        !Repository.HasProgram("qemu-system-x86_64") ? "qemu-system-x86_64 is not installed: deploy/setup.sh tests"
+        : !Repository.HasProgram("socat") ? "socat is not installed: deploy/setup.sh tests"
+        : null;
+}
+
+/// <summary>A test that boots real VMs, with data.</summary>
+public sealed class VmTheoryAttribute : TheoryAttribute
+{
+    public VmTheoryAttribute() => Skip = VmFactAttribute.Lacking;
 }
 
 /// <summary>A test against DPDK's virtio-user.</summary>

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using InterGuest.Protos.V1;
 
 namespace InterGuest.Interop.Tests.Harness;
 
@@ -65,14 +66,28 @@ public sealed class VmPair : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends a VM, and boots it again with another kind of device.</summary>
+    /// <param name="vm">One of the two.</param>
+    /// <param name="device">More properties of virtio-net-pci.</param>
+    public async Task RestartAsync(Vm vm, string device)
+    {
+        await vm.KillAsync();
+        await Switch.PortBecomesAsync(vm.Name, PortState.Listening);
+        await StartAsync(vm, device);
+        await ReadyAsync(vm);
+        await Switch.LinkIsUpAsync("cable");
+    }
+
     /// <summary>Starts a VM with the arguments that the CLI gives for its port.</summary>
-    public async Task StartAsync(Vm vm)
+    public Task StartAsync(Vm vm) => StartAsync(vm, _options.Device);
+
+    private async Task StartAsync(Vm vm, string more)
     {
         string json = await Switch.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--json");
         string[] arguments = [.. JsonDocument.Parse(json).RootElement.GetProperty("arguments").EnumerateArray().Select(a => a.GetString()!)];
         int device = Array.FindIndex(arguments, a => a.StartsWith("virtio-net-pci", StringComparison.Ordinal));
-        foreach (string more in new[] { _options.Device, vm == Bob ? _options.BobsDevice : "" })
-            arguments[device] += more == "" ? "" : "," + more;
+        foreach (string property in new[] { more, vm == Bob ? _options.BobsDevice : "" })
+            arguments[device] += property == "" ? "" : "," + property;
         await vm.StartAsync(arguments, _options.Queues);
     }
 

@@ -1,5 +1,7 @@
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.Tests.DataPath.Offload;
 using InterGuest.Testing;
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Queues;
 
 namespace InterGuest.Switch.Tests.DataPath;
@@ -14,14 +16,35 @@ public class AllocationTests
     public void TenThousandTransfersAllocateNothing(ulong features, uint bufferBytes, int frameBytes)
     {
         using var wire = new Wire(receiver: new() { Features = features, ReceiveBufferBytes = bufferBytes });
+        AssertNoneAllocated(wire, bufferBytes, new byte[12 + frameBytes]);
+    }
+
+    [Theory]
+    [InlineData(TestGuest.PlainFeatures)]
+    [InlineData(TestGuest.PlainFeatures | Features.NetGuestChecksum)]
+    public void NorDoTranslations(ulong features)
+    {
+        using var wire = new Wire(
+            new() { Features = TestGuest.PlainFeatures | Features.NetChecksum | Features.NetHostTso4 }, new() { Features = features });
+        var packet = new PacketShape().Build(new Random(1), 60_000);
+        byte[] header = new byte[NetHeader.Bytes];
+        packet.Header.Write(header, 0);
+        AssertNoneAllocated(wire, 2048, [.. header, .. packet.Frame]);
+        Assert.Equal(42 * wire.Link.Translation.Frames, wire.Link.Translation.Segments);
+    }
+
+    private static void AssertNoneAllocated(Wire wire, uint bufferBytes, byte[] bytes)
+    {
         var sender = wire.Sender.Transmit().Driver;
         var receiver = wire.Receiver.Receive().Driver;
-        var frame = new DriverBuffer(wire.Sender.Memory.Allocate(4096), (uint)(12 + frameBytes));
+        var frame = new DriverBuffer(wire.Sender.Memory.Allocate((uint)bytes.Length), (uint)bytes.Length);
+        bytes.CopyTo(wire.Sender.Memory.At(frame.GuestAddress, bytes.Length));
         var buffer = new DriverBuffer(wire.Receiver.Memory.Allocate(bufferBytes), bufferBytes);
         const int transfers = 10_000;
         Run(100);
-        long allocated = Run(transfers);
-        Assert.Equal(0, allocated);
+        // Collections, for other threads' sake, end this thread's allocation contexts, which then count as used.
+        List<long> allocated = [.. Enumerable.Range(0, 5).Select(_ => Run(transfers / 5))];
+        Assert.Contains(0, allocated);
         Assert.Equal(transfers + 100, wire.Link.Frames + wire.Link.Drops.Sum(d => d.Count));
 
         long Run(int count)

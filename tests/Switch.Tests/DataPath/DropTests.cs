@@ -81,9 +81,9 @@ public class DropTests
     public static TheoryData<string, ulong, ulong, NetHeader, DropReason?> Offloads => new()
     {
         { "all agreed", Sends, Takes, Tso4, null },
-        { "the receiver refused checksums", Sends, 0, Checksum, DropReason.OffloadRefused },
-        { "the receiver refused TSO", Sends, Features.NetGuestChecksum, Tso4, DropReason.OffloadRefused },
-        { "the receiver refused checksums only", Sends, Takes & ~Features.NetGuestChecksum, Tso4, DropReason.OffloadRefused },
+        { "the receiver refused checksums", Sends, 0, Checksum, null },
+        { "the receiver refused TSO, of what is no TCP", Sends, Features.NetGuestChecksum, Tso4, DropReason.BadOffload },
+        { "the receiver refused checksums only", Sends, Takes & ~Features.NetGuestChecksum, Tso4, DropReason.BadOffload },
         { "the sender never got checksums", 0, Takes, Checksum, DropReason.BadHeader },
         { "the sender never got TSO", Features.NetChecksum, Takes, Tso4, DropReason.BadHeader },
         { "neither side got it", 0, 0, Checksum, DropReason.BadHeader },

@@ -43,14 +43,14 @@ internal sealed class Wire : IDisposable
     public RawRing ReceivedRing => new(Receiver, Receiver.Receive());
 
     /// <summary>The device's side of a guest's queue, over a second mapping of its memory.</summary>
-    public static QueueEnd End(TestGuest guest, TestQueue queue, QueueCounters counters)
+    public static QueueEnd End(TestGuest guest, TestQueue queue, QueueCounters counters, int mtu = int.MaxValue)
     {
         var memory = GuestMemory.Empty.TryAdd(guest.Memory.Layout, guest.Memory.File, out string why);
         Assert.True(memory != null, why);
         var device = DeviceQueue.TryCreate(memory, queue.Driver.Layout, queue.Driver.Size, guest.Features, queue.Driver.InitialState, out why);
         Assert.True(device != null, why);
         memory.Release(); // the queue holds it
-        return new QueueEnd(device, guest.Features, queue.Kick, queue.Call, counters);
+        return new QueueEnd(device, guest.Features, queue.Kick, queue.Call, counters) { Mtu = mtu };
     }
 
     public TransferResult Pass(int budget = 64) => Join.Transfer(budget);

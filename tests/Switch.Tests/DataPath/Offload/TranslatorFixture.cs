@@ -18,7 +18,7 @@ internal sealed class TranslatorFixture : IDisposable
     private readonly QueueEnd _end;
     private readonly Chain _chain = new();
 
-    public TranslatorFixture() => _end = Wire.End(_guest, _guest.Transmit(), new PortCounters());
+    public TranslatorFixture() => _end = Wire.End(_guest, _guest.Transmit(), new QueueCounters());
 
     public Translator Translator { get; } = new();
 
@@ -48,7 +48,7 @@ internal sealed class TranslatorFixture : IDisposable
             Assert.Equal(made.Count, Translator.Count);
             Assert.False(Translator.MoveNext());
         }
-        _end.Queue.AddUsed(_chain.Head, 0);
+        _end.Queue.AddUsed(_chain.Ticket, 0);
         _end.Publish();
         _guest.Transmit().NextUsed();
         return (reason, made);

@@ -1,0 +1,102 @@
+using System.Globalization;
+using InterGuest.Interop.Tests.Harness;
+using Xunit.Abstractions;
+
+namespace InterGuest.Interop.Tests.Net;
+
+/// <summary>
+/// A receiver whose VMM offers it no receive offloads, and a sender with all of them: Linux verifies each checksum and counts
+/// those that are wrong, and tcpdump sees each frame. Alice boots once, bob once for each kind of receiver.
+/// </summary>
+[Collection("machine")]
+public sealed class TranslationTests(TranslationTests.Booted booted, ITestOutputHelper output) : IClassFixture<TranslationTests.Booted>
+{
+    private const string NoSegments = "guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off";
+    private const string Nothing = "guest_csum=off," + NoSegments;
+
+    private VmPair Pair => booted.Pair;
+
+    [VmTheory]
+    [InlineData("no offloads", Nothing, true)]
+    [InlineData("no offloads, no mergeable buffers", Nothing + ",mrg_rxbuf=off", true)]
+    [InlineData("no offloads, a legacy device with a header of 10 bytes", Nothing + ",mrg_rxbuf=off,disable-modern=on,disable-legacy=off", true)]
+    [InlineData("checksums, no segments", NoSegments, false)]
+    public async Task A_receiver_that_takes(string what, string device, bool checksums)
+    {
+        await Pair.RestartAsync(Pair.Bob, device);
+        foreach (var vm in new[] { Pair.Alice, Pair.Bob })
+            await vm.ExecAsync(
+                "n=$(nic); sysctl -qw net.ipv6.conf.$n.disable_ipv6=0; "
+                + $"ip -6 addr replace fd00::{(vm == Pair.Alice ? 1 : 2)}/64 dev $n nodad; "
+                + $"modprobe 8021q; ip link show v5 >/dev/null 2>&1 || ip link add link $n name v5 type vlan id 5; ip addr replace 10.5.0.{(vm == Pair.Alice ? 1 : 2)}/24 dev v5; ip link set v5 up");
+        Assert.Contains("tcp-segmentation-offload: on", await Pair.Alice.ExecAsync("ethtool -k $(nic)"), StringComparison.Ordinal);
+        // Without GRO the frames are seen as they came.
+        var capture = Pair.Bob.ExecAsync("ethtool -K $(nic) gro off; tcpdump -Z root -i $(nic) -Q in -w /tmp/c.pcap 2>/tmp/c.err & p=$!; while [ ! -e /tmp/enough ]; do usleep 100000; done; kill -INT $p; wait $p; rm /tmp/enough; ethtool -K $(nic) gro on", 300);
+        await Pair.Bob.ExecAsync("wait_for 20 grep -q listening /tmp/c.err");
+        var before = (await Pair.Switch.LinkAsync("cable")).Directions[0].Translation;
+        foreach (string address in new[] { "10.0.0.2", "fd00::2", "10.5.0.2" })
+            await StreamAsync(address, 4);
+        await Pair.Bob.ExecAsync("touch /tmp/enough");
+        await capture;
+        var done = (await Pair.Switch.LinkAsync("cable")).Directions[0].Translation;
+        Assert.True(done.Segments - before.Segments > 2 * (done.Frames - before.Frames), "most frames were segmented");
+        Assert.Equal(checksums, done.BytesSummed - before.BytesSummed > 10_000_000);
+
+        await Traffic.StreamAsync(Pair, Pair.Bob, 4);
+        double rate = await Traffic.TcpAsync(Pair.Alice);
+        var link = await Pair.Switch.LinkAsync("cable");
+        done = link.Directions[0].Translation;
+        output.WriteLine($"{what}: {rate.ToString(CultureInfo.InvariantCulture)} Mbit/s; {done.Frames - before.Frames} frames into {done.Segments - before.Segments}, "
+            + $"{done.BytesSummed - before.BytesSummed} bytes added up, {(done.Time.ToTimeSpan() - before.Time.ToTimeSpan()).TotalMilliseconds} ms");
+        await AssertSoundAsync(checksums);
+        Assert.Contains("alice may send what bob refused", Assert.Single(link.Warnings), StringComparison.Ordinal);
+        Assert.DoesNotContain(link.Directions[0].Drops, d => d.Reason is "bad_offload" or "above_mtu" or "too_long_for_receiver");
+    }
+
+    /// <summary>No wrong checksum, by the receiver's kernel and by tcpdump, and no frame above the MTU.</summary>
+    private async Task AssertSoundAsync(bool checksums)
+    {
+        string errors = await Pair.Bob.ExecAsync(
+            "awk '/^(Tcp|Udp|Ip): [A-Z]/ {for (i = 2; i <= NF; i++) name[i] = $i} /^(Tcp|Udp|Ip): [0-9]/ {for (i = 2; i <= NF; i++) if (name[i] ~ /InCsumErrors|InHdrErrors|InErrs/) printf \"%s%s=%s \", $1, name[i], $i}' /proc/net/snmp");
+        Assert.Matches(@"^(\S+=0 )+$", errors);
+        Assert.Contains("Tcp:InCsumErrors=0", errors, StringComparison.Ordinal);
+        // A receiver that takes incomplete checksums gets them so.
+        if (checksums)
+        {
+            Assert.Equal("0", await Pair.Bob.ExecAsync("tcpdump -Z root -nvv -r /tmp/c.pcap 2>/dev/null | grep -cE 'incorrect|bad .*cksum' || true", 120));
+            Assert.NotEqual("0", await Pair.Bob.ExecAsync("tcpdump -Z root -nvv -r /tmp/c.pcap 2>/dev/null | grep -cE '\\(correct\\)|sum ok' || true", 120));
+        }
+        Assert.Equal("0", await Pair.Bob.ExecAsync("tcpdump -Z root -nr /tmp/c.pcap 'greater 1519' 2>/dev/null | wc -l"));
+        int full = int.Parse(await Pair.Bob.ExecAsync("tcpdump -Z root -nr /tmp/c.pcap 'greater 1514' 2>/dev/null | wc -l"), CultureInfo.InvariantCulture);
+        Assert.True(full > 1000, $"{full} full frames");
+    }
+
+    /// <summary>A stream of random bytes from alice to an address of bob; the SHA-256 at both ends must be the same.</summary>
+    private async Task StreamAsync(string address, int megabytes)
+    {
+        bool ipv6 = address.Contains(':', StringComparison.Ordinal);
+        var receiver = Pair.Bob.ExecAsync($"socat -u {(ipv6 ? "TCP6" : "TCP4")}-LISTEN:7001,reuseaddr - | sha256sum", 180);
+        string sent = await Pair.Alice.ExecAsync(
+            $"dd if=/dev/urandom of=/tmp/s bs=1M count={megabytes} 2>/dev/null; sha256sum </tmp/s; n=0; "
+            + $"until socat -u OPEN:/tmp/s TCP:{(ipv6 ? $"[{address}]" : address)}:7001 2>/dev/null; do n=$((n+1)); [ $n -lt 50 ] || exit 1; usleep 200000; done; rm -f /tmp/s", 180);
+        Assert.Matches("^[0-9a-f]{64} ", sent);
+        Assert.Equal(sent, await receiver);
+    }
+
+    public sealed class Booted : IAsyncLifetime
+    {
+        public VmPair Pair { get; private set; } = null!;
+
+        public async Task InitializeAsync()
+        {
+            if (new VmFactAttribute().Skip == null)
+                Pair = await VmPair.BootAsync();
+        }
+
+        public async Task DisposeAsync()
+        {
+            if (Pair != null)
+                await Pair.DisposeAsync();
+        }
+    }
+}
