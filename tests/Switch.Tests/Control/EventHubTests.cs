@@ -63,7 +63,7 @@ public class EventHubTests
 
     [Fact]
     public void ReasonsAreAnInterfaceAndDoNotChange() => Assert.Equal(
-        "no_link link_down peer_not_running queue_disabled no_buffers too_long_for_receiver too_short too_long bad_header bad_chain bad_offload above_mtu",
+        "no_link link_down peer_not_running negotiating queue_disabled no_buffers too_long_for_receiver too_short too_long bad_header bad_chain bad_offload above_mtu",
         string.Join(' ', Enum.GetValues<DropReason>().Select(SnakeCase.Of)));
 
     private static List<string> Read(EventHub.Subscription subscription)
