@@ -95,6 +95,8 @@ public class LinkCommandsTests : SwitchTest
             Set to        up
             Ports         a - b
             Hold          500 ms for a receiver without free buffers
+            Policy        auto
+            Negotiation   none: neither guest knows rounds, or the policy has none
             Warnings      none
             a -> b        1,234,567 frames, 1.5 GB
               translated  1,000 frames into 45,000, 63 MB added up, 21 ms of the switch's time
@@ -112,8 +114,8 @@ public class LinkCommandsTests : SwitchTest
     {
         Control.Links.Add(Samples.Waiting("lan", "a", "b"));
         string output = await Cli().OutputAsync("link", "show", "lan");
-        Assert.Contains("Reason    port b is faulted\n", output);
-        Assert.Contains("Warnings  a sends segments of 64 KiB that b refused: ethtool -K eth0 tso off\n", output);
-        Assert.Contains("Hold      none: frames without a free buffer are dropped at once\n", output);
+        Assert.Contains("Reason       port b is faulted\n", output);
+        Assert.Contains("Warnings     a sends segments of 64 KiB that b refused: ethtool -K eth0 tso off\n", output);
+        Assert.Contains("Hold         none: frames without a free buffer are dropped at once\n", output);
     }
 }

@@ -38,7 +38,7 @@ public class FairnessTests
         {
             Wait.Until(() => Chains(guest) > 0, $"the flood begins: {flood}");
             var (turns, chains) = Look(fixture, meter, guest);
-            Wait.Until(() => meter.Turns > turns + Turns, "the meter has its turns");
+            Wait.Until(() => meter.Turns > turns + Turns && Chains(guest) > chains, "the meter and the flood have their turns");
             var (turnsAfter, chainsAfter) = Look(fixture, meter, guest);
             // A share each turn, and the last step of one may go beyond it.
             long work = (chainsAfter - chains) * descriptors, share = (turnsAfter - turns + 1) * WorkCost.Turn + descriptors;

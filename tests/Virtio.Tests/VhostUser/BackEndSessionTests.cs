@@ -90,8 +90,8 @@ public sealed class BackEndSessionTests : IDisposable
 
     [Theory]
     [InlineData(22u)] // IOTLB_MSG
-    [InlineData(24u)] // GET_CONFIG
-    [InlineData(31u)] // GET_INFLIGHT_FD
+    [InlineData(26u)] // CREATE_CRYPTO_SESSION
+    [InlineData(28u)] // POSTCOPY_ADVISE
     [InlineData(0u)]
     [InlineData(4711u)]
     [InlineData(uint.MaxValue)]
