@@ -96,7 +96,9 @@ public sealed unsafe class FramePump(
         where TTarget : struct, IFrameLane
     {
         var before = target.Position;
+        // As on the long way, the header first: a driver whose buffers overlap sees no difference.
         byte* first = room;
+        header.Write(first, targetHeader, buffers: 1);
         room += targetHeader;
         uint written = (uint)targetHeader;
         for (int count = 0; ; room = null)
@@ -118,7 +120,7 @@ public sealed unsafe class FramePump(
             left -= piece;
             if (left > 0)
                 continue;
-            header.Write(first, targetHeader, (ushort)count);
+            NetHeader.WriteBuffers(first, (ushort)count);
             foreach (var (taken, bytes) in _taken.AsSpan(0, count))
                 to.AddUsed(taken, bytes);
             return true;

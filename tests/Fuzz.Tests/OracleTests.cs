@@ -11,13 +11,19 @@ public class OracleTests
     {
         { "chains", Sabotage.UsedLength }, { "chains", Sabotage.ExtraByte }, { "chains", Sabotage.UsedTwice },
         { "split", Sabotage.UsedLength }, { "split", Sabotage.ExtraByte }, { "split", Sabotage.UsedTwice }, { "split", Sabotage.NoKicks },
+        { "packed", Sabotage.UsedLength }, { "packed", Sabotage.ExtraByte }, { "packed", Sabotage.NoKicks },
     };
 
     [Theory]
     [MemberData(nameof(Planted))]
     public void APlantedErrorIsFoundAndItsInputMadeShort(string name, Sabotage sabotage)
     {
-        using IFuzzer broken = name == "chains" ? new ChainFuzzer(sabotage) : new SplitQueueFuzzer(sabotage);
+        using IFuzzer broken = name switch
+        {
+            "chains" => new ChainFuzzer(sabotage),
+            "packed" => new PackedQueueFuzzer(sabotage),
+            _ => new SplitQueueFuzzer(sabotage),
+        };
         var result = new Campaign(broken, 1, new CampaignLimit(20_000, TimeSpan.MaxValue)).Run([]);
         Assert.IsType<FuzzException>(result.Failure);
         Assert.True(result.Input.Length <= 256, $"an input of {result.Input.Length} bytes");

@@ -10,6 +10,7 @@ public static class AllFuzzers
         [MessageFuzzer.FuzzerName] = () => new MessageFuzzer(),
         [NetJoinFuzzer.FuzzerName] = () => new NetJoinFuzzer(),
         [ChainFuzzer.FuzzerName] = () => new ChainFuzzer(),
+        [PackedQueueFuzzer.FuzzerName] = () => new PackedQueueFuzzer(),
         [SplitQueueFuzzer.FuzzerName] = () => new SplitQueueFuzzer(),
     };
 

@@ -36,6 +36,8 @@ internal sealed class FuzzedSwitch : IDisposable
         _second = TestGuest.Run(AddPort("second", 1));
         Do(b => b.CreateLink("attacked", [Hostile, "peer"], TimeSpan.FromMilliseconds(10)));
         Do(b => b.CreateLink("other", ["first", "second"], null));
+        // The first ring of a process opens what all later ones use.
+        _first.Transmit().Kick.Signal();
         Descriptors = CountDescriptors();
     }
 

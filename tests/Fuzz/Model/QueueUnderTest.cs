@@ -42,15 +42,17 @@ internal sealed class QueueUnderTest : IDisposable
     public ushort NextAvailable => (ushort)_queue.State;
 
     public static QueueUnderTest? TryCreate(
-        GuestMemory memory, RingLayout layout, int size, ulong features, ushort start, Sabotage sabotage = Sabotage.None) =>
+        GuestMemory memory, RingLayout layout, int size, ulong features, uint start, Sabotage sabotage = Sabotage.None) =>
         DeviceQueue.TryCreate(memory, layout, size, features, start, out _) is { } queue ? new QueueUnderTest(queue, sabotage) : null;
 
     public PopResult Pop() => _queue.TryPop(Chain);
 
     /// <summary>Gives the chain popped last back.</summary>
-    public void Use(ushort head, uint written)
+    public void Use(ushort head, uint written) => Use(new ChainTicket(head, 1), written);
+
+    /// <summary>Gives a chain back.</summary>
+    public void Use(ChainTicket chain, uint written)
     {
-        var chain = new ChainTicket(head, 1);
         _queue.AddUsed(chain, _sabotage == Sabotage.UsedLength ? written + 1 : written);
         if (_sabotage == Sabotage.UsedTwice)
             _queue.AddUsed(chain, written);

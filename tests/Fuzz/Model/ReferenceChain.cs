@@ -41,6 +41,30 @@ internal sealed class ReferenceChain
         return chain;
     }
 
+    /// <summary>Follows a chain of a packed ring (2.8): in entries one behind the other, to its end even if it is bad.</summary>
+    /// <param name="arena">The memory.</param>
+    /// <param name="ring">The ring.</param>
+    /// <param name="indirect">Whether tables are allowed.</param>
+    /// <param name="index">Of the first entry.</param>
+    /// <param name="most">Entries that it may take.</param>
+    /// <param name="ticket">Its id and its entries.</param>
+    /// <returns>Null: it has no end.</returns>
+    public static ReferenceChain? WalkPacked(Arena arena, QueuePlace ring, bool indirect, int index, int most, out ChainTicket ticket)
+    {
+        var chain = new ReferenceChain(arena);
+        for (int entries = 1; entries <= most; entries++, index = (index + 1) % ring.Size)
+        {
+            byte[] bytes = arena.Expected.AsSpan(ring.Descriptors + 16 * index, 16).ToArray();
+            if (chain.IsGood)
+                chain.AppendPacked(bytes, indirect, alone: entries == 1);
+            ticket = new ChainTicket(BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(12)), (ushort)entries);
+            if ((PackedFlags(bytes) & GuestPlan.Next) == 0)
+                return chain;
+        }
+        ticket = default;
+        return null;
+    }
+
     /// <summary>The bytes of pieces, one behind the other.</summary>
     public byte[] Read(IEnumerable<Piece> pieces) => [.. pieces.SelectMany(p => _arena.Expected[p.Offset..(p.Offset + p.Length)])];
 
@@ -79,6 +103,13 @@ internal sealed class ReferenceChain
     {
         if (inTable)
             _faults.Add(QueueFault.IndirectNested);
+        CheckTable(address, length, flags, indirect);
+        if (_faults.Count == 0)
+            Follow(i => TableEntry(address + 16 * (ulong)i), 0, (int)(length / 16), indirect, inTable: true);
+    }
+
+    private void CheckTable(ulong address, uint length, int flags, bool indirect)
+    {
         if (!indirect)
             _faults.Add(QueueFault.IndirectNotNegotiated);
         if ((flags & GuestPlan.Next) != 0)
@@ -87,9 +118,37 @@ internal sealed class ReferenceChain
             _faults.Add(QueueFault.IndirectSize);
         if (address > ulong.MaxValue - length)
             _faults.Add(QueueFault.AddressNotMapped);
-        if (_faults.Count == 0)
-            Follow(i => TableEntry(address + 16 * (ulong)i), 0, (int)(length / 16), indirect, inTable: true);
     }
+
+    private void AppendPacked(byte[] bytes, bool indirect, bool alone)
+    {
+        ulong address = BinaryPrimitives.ReadUInt64LittleEndian(bytes);
+        uint length = BinaryPrimitives.ReadUInt32LittleEndian(bytes.AsSpan(8));
+        int flags = PackedFlags(bytes);
+        if ((flags & GuestPlan.Indirect) == 0)
+        {
+            Append(address, length, (flags & GuestPlan.Write) != 0);
+            return;
+        }
+        CheckTable(address, length, flags, indirect);
+        if (!alone)
+            _faults.Add(QueueFault.IndirectWithNext);
+        for (uint i = 0; IsGood && i < length / 16; i++)
+            AppendEntry(TableEntry(address + 16 * i));
+    }
+
+    /// <summary>2.8.8: of a table's entries all are used, and of their flags WRITE alone counts.</summary>
+    private void AppendEntry(byte[]? entry)
+    {
+        if (entry == null)
+            _faults.Add(QueueFault.AddressNotMapped);
+        else if ((PackedFlags(entry) & GuestPlan.Indirect) != 0)
+            _faults.Add(QueueFault.IndirectNested);
+        else
+            Append(BinaryPrimitives.ReadUInt64LittleEndian(entry), BinaryPrimitives.ReadUInt32LittleEndian(entry.AsSpan(8)), (PackedFlags(entry) & GuestPlan.Write) != 0);
+    }
+
+    private static int PackedFlags(byte[] bytes) => BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(14));
 
     private byte[]? TableEntry(ulong address)
     {

@@ -66,8 +66,10 @@ public sealed class TlsTests : IAsyncLifetime, IDisposable
         using var server = Issue(_authority, "alice", ServerUse); // a stolen server's certificate is no client's
         using var old = Issue(_authority, "alice", ClientUse, days: -1);
         foreach (var certificate in new[] { null, forged, server, old })
-            Assert.Equal(
-                StatusCode.Unavailable, (await Assert.ThrowsAsync<RpcException>(() => CallAsync(certificate, c => c.GetStatusAsync(new())))).StatusCode);
+            // With TLS 1.3 a client thinks that it is through before the server has looked at its certificate: how it learns better is chance.
+            Assert.Contains(
+                (await Assert.ThrowsAsync<RpcException>(() => CallAsync(certificate, c => c.GetStatusAsync(new())))).StatusCode,
+                new[] { StatusCode.Unavailable, StatusCode.Internal });
     }
 
     [Fact]
