@@ -61,7 +61,7 @@ public sealed class NetJoin : Join
         // Pages written are noted on the long way alone.
         if (target.Queue.Log == null)
             _pump = new FramePump(
-                source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, target.Mergeable, _check.Untranslated, _check.MaxUntagged);
+                source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, _check.Untranslated, _check.MaxUntagged);
     }
 
     /// <summary>Drops what a queue sends.</summary>

@@ -104,9 +104,6 @@ public struct NetHeader
             Unsafe.WriteUnaligned(room + BuffersOffset, buffers);
     }
 
-    /// <summary>Writes num_buffers into a header of <see cref="Bytes"/> bytes.</summary>
-    internal static unsafe void WriteBuffers(byte* header, ushort buffers) => Unsafe.WriteUnaligned(header + BuffersOffset, buffers);
-
     /// <summary>Writes the header with num_buffers.</summary>
     /// <param name="bytes">At least <see cref="Bytes"/>.</param>
     /// <param name="buffers">Receive buffers that the frame takes: 1 unless they are mergeable.</param>

@@ -5,7 +5,7 @@ using InterGuest.Virtio.Memory;
 namespace InterGuest.Virtio.Queues;
 
 /// <summary>
-/// The short way of frames from a transmit queue to a receive queue: those in one descriptor, into buffers of one
+/// The short way of frames from a transmit queue to a receive queue: those in one descriptor, into one buffer of one
 /// descriptor, which are nearly all. Makes every check that the long way makes, and leaves what it cannot do, or what is
 /// wrong in any way, untouched for it.
 /// </summary>
@@ -13,18 +13,11 @@ namespace InterGuest.Virtio.Queues;
 /// <param name="sourceHeader">Bytes of the header in front of its frames.</param>
 /// <param name="target">A receive queue.</param>
 /// <param name="targetHeader">Bytes of the header there.</param>
-/// <param name="mergeable">Whether a frame may fill several buffers.</param>
 /// <param name="offloads">Receive features that frames may need.</param>
 /// <param name="maxFrame">The longest frame; longer ones need a closer look.</param>
 public sealed unsafe class FramePump(
-    DeviceQueue source, int sourceHeader, DeviceQueue target, int targetHeader, bool mergeable, ulong offloads, uint maxFrame)
+    DeviceQueue source, int sourceHeader, DeviceQueue target, int targetHeader, ulong offloads, uint maxFrame)
 {
-    /// <summary>Buffers that a frame may take here.</summary>
-    private const int MaxBuffers = 64;
-
-    private readonly (ChainTicket Chain, uint Written)[] _taken = new (ChainTicket, uint)[MaxBuffers];
-    private readonly int _maxBuffers = mergeable ? MaxBuffers : 1;
-
     /// <summary>Moves frames until one is not for it.</summary>
     /// <param name="frames">At most so many.</param>
     /// <param name="bytes">Bytes of those moved, without headers.</param>
@@ -83,47 +76,11 @@ public sealed unsafe class FramePump(
             return false;
         uint piece = size - (uint)targetHeader;
         if (left > piece)
-            return mergeable && TryPutMerged(to, header, frame, left, chain, room, piece);
+            return false;
         header.Write(room, targetHeader, buffers: 1);
         GuestCopy.Move(frame, room + targetHeader, left);
         to.Take(chain);
         to.AddUsed(chain, (uint)targetHeader + left);
         return true;
-    }
-
-    /// <summary>Fills several buffers. Too few of them, or a strange one: all are put back.</summary>
-    private bool TryPutMerged<TTarget>(TTarget to, in NetHeader header, byte* frame, uint left, ChainTicket chain, byte* room, uint piece)
-        where TTarget : struct, IFrameLane
-    {
-        var before = target.Position;
-        // As on the long way, the header first: a driver whose buffers overlap sees no difference.
-        byte* first = room;
-        header.Write(first, targetHeader, buffers: 1);
-        room += targetHeader;
-        uint written = (uint)targetHeader;
-        for (int count = 0; ; room = null)
-        {
-            if (room == null)
-            {
-                written = 0;
-                if (count == _maxBuffers || !to.TryPeek(Descriptor.Write, out room, out piece, out chain) || piece == 0)
-                {
-                    target.Rewind(before);
-                    return false;
-                }
-                piece = Math.Min(piece, left);
-            }
-            GuestCopy.Move(frame, room, piece);
-            to.Take(chain);
-            _taken[count++] = (chain, written + piece);
-            frame += piece;
-            left -= piece;
-            if (left > 0)
-                continue;
-            NetHeader.WriteBuffers(first, (ushort)count);
-            foreach (var (taken, bytes) in _taken.AsSpan(0, count))
-                to.AddUsed(taken, bytes);
-            return true;
-        }
     }
 }
