@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Grpc.Core;
 using InterGuest.Testing;
 
@@ -79,8 +80,23 @@ public sealed class GuardTests : IDisposable
         // It makes its socket in this directory.
         File.SetUnixFileMode(_directory.Root, File.GetUnixFileMode(_directory.Root) | UnixFileMode.OtherWrite);
         var proxy = Process.Start(start)!;
-        Wait.Until(() => File.Exists(path), "socat listens");
+        Wait.Until(() => Listens(path), "socat listens");
         return proxy;
+    }
+
+    /// <summary>Whether a connection is taken: the socket's file is there a moment before.</summary>
+    private static bool Listens(string path)
+    {
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 }
 
