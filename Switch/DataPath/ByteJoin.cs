@@ -9,7 +9,7 @@ namespace InterGuest.Switch.DataPath;
 /// What the receiver has no room for stays with the sender; but a buffer that is through in part when the join ends is given
 /// back, and its rest is counted as dropped.
 /// </summary>
-public sealed class ByteJoin : Join
+public sealed class ByteJoin : SteppedJoin
 {
     private readonly QueueEnd _source;
     private readonly QueueEnd _target;
@@ -20,7 +20,6 @@ public sealed class ByteJoin : Join
     // What is left of the sender's buffer, which is given back when all of it is through.
     private SegmentCursor _rest;
     private bool _holds;
-    private int _spent;
 
     /// <summary>Joins two queues.</summary>
     /// <param name="source">Whose readable bytes are taken.</param>
@@ -43,16 +42,10 @@ public sealed class ByteJoin : Join
     }
 
     /// <inheritdoc/>
-    public override TurnResult Turn(int budget, out int spent)
+    protected override void Publish()
     {
-        _spent = 0;
-        var result = TurnResult.More;
-        while (_spent < budget && result == TurnResult.More)
-            result = Step();
         _target.Publish();
         _source.Publish();
-        spent = _spent;
-        return result;
     }
 
     /// <inheritdoc/>
@@ -69,7 +62,8 @@ public sealed class ByteJoin : Join
         _to.Dispose();
     }
 
-    private TurnResult Step()
+    /// <inheritdoc/>
+    protected override TurnResult Step()
     {
         if (!_holds && TakeNext() is { } ended)
             return ended;
@@ -83,8 +77,7 @@ public sealed class ByteJoin : Join
             case PopResult.Empty:
                 return _target.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
             case PopResult.BadRing:
-                Blamed = _target;
-                return TurnResult.Fault;
+                return Blame(_target);
             case PopResult.BadChain:
                 return Refuse(_target.Queue.Fault);
         }
@@ -101,16 +94,15 @@ public sealed class ByteJoin : Join
             case PopResult.Empty:
                 return _source.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
             case PopResult.BadRing:
-                Blamed = _source;
-                return TurnResult.Fault;
+                return Blame(_source);
             case PopResult.BadChain:
                 _source.Counters.Faulted(_source.Queue.Fault);
                 _source.Counters.Traffic.Dropped(DropReason.BadChain);
                 _source.Queue.AddUsed(_from.Ticket, 0);
-                _spent += WorkCost.Of(_from, 0);
+                Spent += WorkCost.Of(_from, 0);
                 return TurnResult.More;
         }
-        _spent += WorkCost.Of(_from, 0);
+        Spent += WorkCost.Of(_from, 0);
         (_rest, _holds) = (_from.Readable, true);
         return null;
     }
@@ -123,14 +115,14 @@ public sealed class ByteJoin : Join
         _source.Counters.Traffic.Delivered(1, (long)copied);
         _target.Counters.Traffic.Delivered(1, (long)copied);
         _link.Delivered(1, (long)copied);
-        _spent += WorkCost.Of(_to, (long)copied);
+        Spent += WorkCost.Of(_to, (long)copied);
     }
 
     private TurnResult Refuse(QueueFault fault)
     {
         _target.Counters.Faulted(fault);
         _target.Queue.AddUsed(_to.Ticket, 0);
-        _spent += WorkCost.Of(_to, 0);
+        Spent += WorkCost.Of(_to, 0);
         return TurnResult.More;
     }
 

@@ -8,7 +8,7 @@ namespace InterGuest.Switch.DataPath.Block;
 /// Takes what the server of a disk sends: announcements, and replies, whose data are copied once, into the buffers of the
 /// client that asked for them. Begins epochs. What the server says is believed in nothing: see docs/block-serving.md, section 7.
 /// </summary>
-public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession session, EventLoop loop) : Join
+public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession session, EventLoop loop) : SteppedJoin
 {
     /// <summary>The longest header that is read, and an announcement behind it.</summary>
     private const int MostBytes = 256;
@@ -16,7 +16,6 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
     private readonly Chain _message = new();
     private readonly Chain _buffer = new();
     private readonly List<ClientQueue> _dirty = [];
-    private int _spent;
 
     /// <summary>In which it is.</summary>
     internal EventLoop Loop => loop;
@@ -32,12 +31,11 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
     }
 
     /// <inheritdoc/>
-    public override TurnResult Turn(int budget, out int spent)
+    protected override TurnResult Step() => session.NeedsStart ? Start() : Take();
+
+    /// <inheritdoc/>
+    protected override void Publish()
     {
-        _spent = 0;
-        var result = TurnResult.More;
-        while (_spent < budget && result == TurnResult.More)
-            result = session.NeedsStart ? Start() : Take();
         // The clients first: a server must not learn that its reply is through before it is.
         foreach (var queue in _dirty)
             queue.Publish();
@@ -46,8 +44,6 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
         _dirty.Clear();
         replies.Publish();
         requests.Publish();
-        spent = _spent;
-        return result;
     }
 
     /// <inheritdoc/>
@@ -65,7 +61,7 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
             return requests.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
         if (result == PopResult.BadRing)
             return Blame(requests);
-        _spent += WorkCost.Of(_buffer, BlockServingStart.Bytes);
+        Spent += WorkCost.Of(_buffer, BlockServingStart.Bytes);
         if (result == PopResult.BadChain || _buffer.WritableBytes < BlockServingStart.Bytes)
         {
             requests.Queue.AddUsed(_buffer.Ticket, 0);
@@ -97,15 +93,9 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
                     session.Counters.Count(fault);
                 break;
         }
-        _spent += WorkCost.Of(_message, 0);
+        Spent += WorkCost.Of(_message, 0);
         replies.Queue.AddUsed(_message.Ticket, 0);
         return TurnResult.More;
-    }
-
-    private TurnResult Blame(QueueEnd end)
-    {
-        Blamed = end;
-        return TurnResult.Fault;
     }
 
     private BlockFault? Handle()
@@ -170,7 +160,7 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
             var place = flight.Chain.Writable;
             place.Advance(flight.OffsetOf(part));
             GuestCopy.Copy(ref data, ref place, wanted);
-            _spent += WorkCost.Of(_message, wanted);
+            Spent += WorkCost.Of(_message, wanted);
         }
         return there > wanted ? BlockFault.LongReply : null;
     }

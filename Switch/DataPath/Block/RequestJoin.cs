@@ -8,7 +8,7 @@ namespace InterGuest.Switch.DataPath.Block;
 /// Takes requests from a virtqueue of a client and gives them to the server of its disk, with the one copy of what is to be
 /// written. <see cref="ReplyJoin"/> brings the answers. What the server cannot take waits in the client's queue.
 /// </summary>
-public sealed class RequestJoin : Join
+public sealed class RequestJoin : SteppedJoin
 {
     /// <summary>Bad buffers to put up with in one go: a server may make them as fast as we give them back.</summary>
     private const int Patience = 64;
@@ -20,7 +20,6 @@ public sealed class RequestJoin : Join
     private Chain _next = new();
     private readonly long _madeAt = Environment.TickCount64;
     private bool _joined;
-    private int _spent;
 
     /// <summary>Joins a ring.</summary>
     /// <param name="queue">The ring's requests: those on their way are taken up again.</param>
@@ -60,16 +59,10 @@ public sealed class RequestJoin : Join
     }
 
     /// <inheritdoc/>
-    public override TurnResult Turn(int budget, out int spent)
+    protected override void Publish()
     {
-        _spent = 0;
-        var result = TurnResult.More;
-        while (_spent < budget && result == TurnResult.More)
-            result = Step();
         Queue.Publish();
         _server?.Publish();
-        spent = _spent;
-        return result;
     }
 
     /// <summary>Looks whether requests have waited for too long, or the server is away for so long that none should wait.</summary>
@@ -125,7 +118,8 @@ public sealed class RequestJoin : Join
             ServerSession.Tell(Client, disk);
     }
 
-    private TurnResult Step()
+    /// <inheritdoc/>
+    protected override TurnResult Step()
     {
         if (Queue.Epoch != _session.Epoch && CanSend)
             BeginEpoch();
@@ -142,14 +136,13 @@ public sealed class RequestJoin : Join
             case PopResult.Empty:
                 return Source.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
             case PopResult.BadRing:
-                Blamed = Source;
-                return TurnResult.Fault;
+                return Blame(Source);
             case PopResult.BadChain:
-                _spent += WorkCost.Of(_next, 0);
+                Spent += WorkCost.Of(_next, 0);
                 Source.Counters.Faulted(Source.Queue.Fault);
                 return GiveBack(_next.Ticket);
             default:
-                _spent += WorkCost.Of(_next, 0);
+                Spent += WorkCost.Of(_next, 0);
                 return Begin();
         }
     }
@@ -172,14 +165,13 @@ public sealed class RequestJoin : Join
     /// <summary>A request that a switch before us had taken.</summary>
     private TurnResult TakeAgain(ushort head)
     {
-        _spent += WorkCost.Of(_next, 0);
+        Spent += WorkCost.Of(_next, 0);
         switch (((SplitQueue)Source.Queue).Retake(head, _next))
         {
             case PopResult.Chain:
                 return Begin(isNew: false);
             case PopResult.BadRing:
-                Blamed = Source;
-                return TurnResult.Fault;
+                return Blame(Source);
             default:
                 Queue.Notes?.Used(head);
                 return GiveBack(_next.Ticket);
@@ -192,8 +184,7 @@ public sealed class RequestJoin : Join
         if (flight.InUse)
         {
             Source.Queue.Distrust(QueueFault.HeadInFlight);
-            Blamed = Source;
-            return TurnResult.Fault;
+            return Blame(Source);
         }
         _next = flight.Begin(_next, Client.NextSequence(), Environment.TickCount64);
         Queue.Begun(flight, isNew);
@@ -229,8 +220,7 @@ public sealed class RequestJoin : Join
             case PopResult.Empty:
                 return _server!.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
             case PopResult.BadRing:
-                Blamed = _server;
-                return TurnResult.Fault;
+                return Blame(_server!);
         }
         Send(flight, part, request);
         flight.Sent(part);
@@ -248,7 +238,7 @@ public sealed class RequestJoin : Join
             var result = _server!.Queue.TryPop(_buffer);
             if (result is PopResult.Empty or PopResult.BadRing)
                 return result;
-            _spent += WorkCost.Of(_buffer, 0);
+            Spent += WorkCost.Of(_buffer, 0);
             if (result == PopResult.Chain && _buffer.WritableBytes >= room)
                 return result;
             _server.Queue.AddUsed(_buffer.Ticket, 0);
@@ -268,7 +258,7 @@ public sealed class RequestJoin : Join
             var data = flight.Chain.Readable;
             data.Advance(BlockRequest.Bytes + flight.OffsetOf(part));
             GuestCopy.Copy(ref data, ref place, request.DataBytes);
-            _spent += WorkCost.Of(_buffer, request.DataBytes);
+            Spent += WorkCost.Of(_buffer, request.DataBytes);
         }
         _server!.Queue.AddUsed(_buffer.Ticket, BlockServingRequest.Bytes + request.DataBytes);
     }
