@@ -14,25 +14,22 @@ public static class BlockFeatures
         [17] = "VIRTIO_BLK_F_SECURE_ERASE", [18] = "VIRTIO_BLK_F_ZONED",
     };
 
-    /// <summary>The names of the bits, lowest first, as the specification writes them.</summary>
-    public static IEnumerable<string> NamesOf(ulong features)
-    {
-        for (int bit = 0; bit < FirstRingBit; bit++)
-            if ((features >> bit & 1) != 0)
-                yield return Names.GetValueOrDefault(bit) ?? $"bit {bit}";
-        foreach (string name in Features.NamesOfNet(features & RingBits))
-            yield return name;
-    }
-
-    /// <summary>The names of the bits of a device that has none of its own.</summary>
-    public static IEnumerable<string> NamesOfRings(ulong features)
-    {
-        for (int bit = 0; bit < FirstRingBit; bit++)
-            if ((features >> bit & 1) != 0)
-                yield return $"bit {bit}";
-        foreach (string name in Features.NamesOfNet(features & RingBits))
-            yield return name;
-    }
+    private static readonly Dictionary<int, string> None = [];
 
     private static ulong RingBits => ulong.MaxValue << FirstRingBit;
+
+    /// <summary>The names of the bits, lowest first, as the specification writes them.</summary>
+    public static IEnumerable<string> NamesOf(ulong features) => NamesOf(features, Names);
+
+    /// <summary>The names of the bits of a device that has none of its own.</summary>
+    public static IEnumerable<string> NamesOfRings(ulong features) => NamesOf(features, None);
+
+    private static IEnumerable<string> NamesOf(ulong features, Dictionary<int, string> own)
+    {
+        for (int bit = 0; bit < FirstRingBit; bit++)
+            if ((features >> bit & 1) != 0)
+                yield return own.GetValueOrDefault(bit) ?? $"bit {bit}";
+        foreach (string name in Features.NamesOfNet(features & RingBits))
+            yield return name;
+    }
 }
