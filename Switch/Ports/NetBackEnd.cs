@@ -163,7 +163,7 @@ internal sealed class NetBackEnd(Port port) : IBackEnd, IDisposable
 
     /// <summary>Tells the front-end that the device's configuration is another one (VHOST_USER_BACKEND_CONFIG_CHANGE_MSG).</summary>
     /// <returns>Whether it could be told.</returns>
-    public bool TellConfigChanged() => _requests?.TrySend((RequestCode)BackEndRequests.ConfigChange, [], reply: false) == true;
+    public bool TellConfigChanged() => _requests?.TrySend(BackEndRequests.ConfigChange, [], reply: false) == true;
 
     public Verdict SetBackendRequests(FileDescriptor socket)
     {

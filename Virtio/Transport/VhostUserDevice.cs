@@ -12,14 +12,12 @@ namespace InterGuest.Virtio.Transport;
 public sealed class VhostUserDevice : DriverDevice
 {
     private const ulong CallToken = FirstToken, SocketToken = FirstToken + 1, BackEndToken = FirstToken + 2;
-    private const ulong ConfigurationFeature = 1UL << 9; // VHOST_USER_PROTOCOL_F_CONFIG
-    private const RequestCode ConfigurationChange = (RequestCode)2; // VHOST_USER_BACKEND_CONFIG_CHANGE_MSG
     private const int LargestQueue = 1024;
     private const byte DriverOk = 0x0f; // ACKNOWLEDGE, DRIVER, FEATURES_OK, DRIVER_OK (VIRTIO 1.2, 2.1)
 
     private const ulong Protocol =
         ProtocolFeatures.Multiqueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.ConfigureMemorySlots | ProtocolFeatures.Status
-        | ProtocolFeatures.BackendRequests | ConfigurationFeature;
+        | ProtocolFeatures.BackendRequests | ProtocolFeatures.Config;
 
     private readonly DriverMemory _memory;
     private readonly FrontEnd _frontEnd;
@@ -89,7 +87,7 @@ public sealed class VhostUserDevice : DriverDevice
     /// <inheritdoc/>
     public override void ReadConfiguration(int offset, Span<byte> bytes)
     {
-        if ((_protocol & ConfigurationFeature) == 0)
+        if ((_protocol & ProtocolFeatures.Config) == 0)
             throw new DeviceLostException("the device has no configuration space");
         byte[] read = new byte[bytes.Length];
         Ask(() => _frontEnd.GetConfiguration(offset, read));
@@ -145,7 +143,7 @@ public sealed class VhostUserDevice : DriverDevice
         ReceiveResult result;
         while ((result = _backEnd!.TryReceive()) == ReceiveResult.Message)
         {
-            bool known = _backEnd.Request == ConfigurationChange;
+            bool known = _backEnd.Request == BackEndRequests.ConfigChange;
             ConfigurationChanged |= known;
             if (_backEnd.NeedsReply)
                 _backEnd.TrySend(_backEnd.Request, known ? new byte[sizeof(ulong)] : [1, 0, 0, 0, 0, 0, 0, 0], reply: true);

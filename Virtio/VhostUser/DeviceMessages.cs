@@ -45,7 +45,7 @@ internal static class DeviceMessages
         var (queues, size) = InflightQueues(channel.Body);
         Span<byte> body = stackalloc byte[InflightBytes];
         body.Clear();
-        if (queues == 0 || size is 0 or > MaxInflightSize || device.GetInflight(queues, size) is not { } region)
+        if (queues == 0 || size is 0 or > Queues.DeviceQueue.MaxSize || device.GetInflight(queues, size) is not { } region)
             return channel.TrySend(channel.Request, body, reply: true);
         BinaryPrimitives.WriteUInt64LittleEndian(body, Queues.InflightRegion.Bytes(queues, size));
         channel.Body[16..20].CopyTo(body[16..]);
@@ -57,13 +57,11 @@ internal static class DeviceMessages
     {
         var (queues, size) = InflightQueues(channel.Body);
         var file = channel.TakeFd();
-        if (queues != 0 && size is not 0 and <= MaxInflightSize)
+        if (queues != 0 && size is not 0 and <= Queues.DeviceQueue.MaxSize)
             return device.SetInflight(file, MessageLayout.U64(channel.Body), MessageLayout.U64(channel.Body, 8), queues, size);
         file.Dispose();
         return Verdict.Refused(MessageFault.WrongInflight, $"an inflight region of {queues} queues with {size} entries");
     }
-
-    private const int MaxInflightSize = 32768;
 
     private static (int Queues, int Size) InflightQueues(ReadOnlySpan<byte> body) =>
         (BinaryPrimitives.ReadUInt16LittleEndian(body[16..]), BinaryPrimitives.ReadUInt16LittleEndian(body[18..]));

@@ -74,7 +74,7 @@ public sealed class FeatureRounds : IDisposable
             switch (_requests.TryReceive())
             {
                 case ReceiveResult.Message:
-                    again |= _requests.Request == (RequestCode)BackEndRequests.ConfigChange;
+                    again |= _requests.Request == BackEndRequests.ConfigChange;
                     Acknowledge();
                     break;
                 case ReceiveResult.Incomplete:

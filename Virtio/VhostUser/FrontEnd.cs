@@ -11,9 +11,6 @@ namespace InterGuest.Virtio.VhostUser;
 /// </summary>
 public sealed class FrontEnd : IDisposable
 {
-    private const RequestCode GetConfigurationRequest = (RequestCode)24;
-    private const int ConfigurationHeadBytes = 12;
-
     private readonly MessageChannel _channel;
     private readonly Poller _poller = new();
     private readonly int _timeoutMilliseconds;
@@ -141,15 +138,15 @@ public sealed class FrontEnd : IDisposable
     public void GetConfiguration(int offset, Span<byte> bytes)
     {
         // Offset, size, flags; then the bytes, in the request for the room they take.
-        Span<byte> body = stackalloc byte[ConfigurationHeadBytes + bytes.Length];
+        Span<byte> body = stackalloc byte[DeviceMessages.ConfigHeadBytes + bytes.Length];
         body.Clear();
         BinaryPrimitives.WriteUInt32LittleEndian(body, (uint)offset);
         BinaryPrimitives.WriteUInt32LittleEndian(body[4..], (uint)bytes.Length);
-        Send(GetConfigurationRequest, body, needReply: false);
-        var reply = Reply(GetConfigurationRequest);
+        Send(RequestCode.GetConfig, body, needReply: false);
+        var reply = Reply(RequestCode.GetConfig);
         if (reply.Length != body.Length)
             throw new IOException($"The back-end has not {bytes.Length} bytes of configuration at {offset}.");
-        reply[ConfigurationHeadBytes..].CopyTo(bytes);
+        reply[DeviceMessages.ConfigHeadBytes..].CopyTo(bytes);
     }
 
     /// <summary>Sends any request, and waits for its acknowledgement if they were agreed on.</summary>

@@ -141,5 +141,5 @@ public static class ProtocolFeatures
 public static class BackEndRequests
 {
     /// <summary>The device's configuration is another one.</summary>
-    public const uint ConfigChange = 2;
+    public const RequestCode ConfigChange = (RequestCode)2;
 }
