@@ -11,11 +11,13 @@ usage() {
 	Traffic both ways all the time; the link is set down and up every few seconds; a
 	guest is reset every two minutes; the switch is ended every minute, in turn with
 	SIGTERM and SIGKILL, and started again. After each of these the guests must reach
-	each other within a minute.
+	each other within five minutes; how long it took is in the table (software
+	emulation on a busy machine is slow).
 
 	Every life of the switch is sampled at its end (memory, descriptors, threads) and
 	in its middle; the samples are printed as a table. Exit status 1: a
-	link was stuck, or the last third of the lives needed clearly more than the first.
+	link was stuck, a step failed (it is said which, and the logs are kept), or the
+	last third of the lives needed clearly more than the first.
 	END
 }
 
@@ -26,11 +28,24 @@ minutes=$1
 "$root/deploy/build.sh" >/dev/null
 "$root/deploy/guest/build.sh" >/dev/null
 trap end_pair EXIT
+patience=300
+export QMP_TIMEOUT=$patience
 
 say() { printf 'soak %s: %s\n' "$(date +%H:%M:%S)" "$*"; }
 
+# Whatever ends the run says what it was.
+failed() { # LINE COMMAND
+	trap - ERR
+	keep=1
+	say "FAILED at line $1: $2; all logs are in $run"
+	tail -n 20 "$run/switch.log" || true
+	exit 1
+}
+trap 'failed "$LINENO" "$BASH_COMMAND"' ERR
+set -E
+
 traffic() { # both ways, until the guest is reset
-	in_guest "$1" 30 "setsid /bin/ping -q -i 0.002 -s 1400 $2 >/dev/null 2>&1 </dev/null &"
+	in_guest "$1" "$patience" "setsid /bin/ping -q -i 0.002 -s 1400 $2 >/dev/null 2>&1 </dev/null &"
 }
 
 sample() { # LIFE WHEN
@@ -38,15 +53,17 @@ sample() { # LIFE WHEN
 	rss=$(awk '/^VmRSS/ {print $2}' "/proc/$switch_pid/status")
 	threads=$(awk '/^Threads/ {print $2}' "/proc/$switch_pid/status")
 	fds=$(find "/proc/$switch_pid/fd" -mindepth 1 | wc -l)
-	printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$rss" "$fds" "$threads" >>"$run/samples"
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$rss" "$fds" "$threads" "$slowest" >>"$run/samples"
 }
 
 must_reach() { # AFTER
-	reaches alice 60 && reaches bob 60 && return
-	say "STUCK after $1"
-	interguest status
-	tail -n 20 "$run/switch.log"
-	exit 1
+	local began=$SECONDS
+	if ! reaches alice "$patience" || ! reaches bob "$patience"; then
+		say "STUCK after $1"
+		interguest status || true
+		false
+	fi
+	((SECONDS - began <= slowest)) || slowest=$((SECONDS - began))
 }
 
 flap_until() { # SECONDS
@@ -62,6 +79,7 @@ start_pair listen
 traffic alice "${address[bob]}"
 traffic bob "${address[alice]}"
 end=$((SECONDS + minutes * 60))
+slowest=0
 for ((life = 1; SECONDS < end; life++)); do
 	began=$SECONDS
 	flap_until $((began + 25))
@@ -83,7 +101,7 @@ for ((life = 1; SECONDS < end; life++)); do
 	say "life $life: $(tail -n 1 "$run/samples" | awk '{print $3 " KiB, " $4 " descriptors, " $5 " threads"}')"
 done
 
-echo 'life	when	KiB	fds	threads'
+echo 'life	when	KiB	fds	threads	slowest return so far (s)'
 cat "$run/samples"
 awk -v lives=$((life - 1)) '
 	$2 == "end" {n++; for (c = 3; c <= 5; c++) v[n, c] = $c}

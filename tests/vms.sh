@@ -41,8 +41,8 @@ boot() { # NAME: a VM on the port of its name
 }
 
 ready() { # NAME
-	vm wait "$1" --timeout 240 >/dev/null
-	in_guest "$1" 60 "net_up \$(nic) ${address[$1]}/24"
+	vm wait "$1" --timeout 300 >/dev/null
+	in_guest "$1" 120 "net_up \$(nic) ${address[$1]}/24"
 }
 
 # start_pair MODE: a switch, two ports, a link, two VMs that reach each other
