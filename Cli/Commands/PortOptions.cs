@@ -60,6 +60,8 @@ internal sealed class PortOptions
         HelpName = "PATH",
     };
 
+    private readonly LimitOptions _limits = new();
+
     public PortOptions()
     {
         _type.AcceptOnlyFromAmong([.. Types.Keys]);
@@ -75,6 +77,7 @@ internal sealed class PortOptions
         command.Add(_owner);
         command.Add(_group);
         command.Add(_permissions);
+        _limits.AddTo(command);
         command.Add(_qmp);
     }
 
@@ -93,6 +96,9 @@ internal sealed class PortOptions
         SocketGroup = result.GetValue(_group) ?? "",
         SocketMode = result.GetValue(_permissions) ?? "",
         QmpSocket = Absolute(result.GetValue(_qmp) ?? "", GlobalOptions.EndpointOf(result, context)),
+        Rate = _limits.Rate(result) ?? 0,
+        Burst = _limits.Burst(result) ?? 0,
+        InFlight = _limits.InFlight(result) ?? 0,
     };
 
     // The switch has another working directory. On another machine, this one's says nothing.

@@ -9,25 +9,50 @@ internal static class PortSetCommand
     public static CliCommand Create(CliContext context)
     {
         Argument<string> name = NameCompletion.OfPort(new Argument<string>("NAME") { Description = "The port's name." }, context);
-        var qmp = new Option<string>("--qmp")
+        var qmp = new Option<string?>("--qmp")
         {
             Description = "Where the guest's QEMU takes QMP commands, for re-plugs; empty: nowhere.",
             HelpName = "PATH",
-            Required = true,
         };
-        var command = new CliCommand("set", "Change a port that may be in use.")
+        var limits = new LimitOptions();
+        var command = new CliCommand("set", "Change a port that may be in use. What is not said stays as it is.")
         {
-            Examples = ["interguest port set a --qmp /run/vm/a.qmp.sock", "interguest port set a --qmp ''"],
+            Examples =
+            [
+                "interguest port set a --rate 100M --burst 256k",
+                "interguest port set a --rate 0   # no limit any more",
+                "interguest port set a --qmp /run/vm/a.qmp.sock",
+            ],
         };
         command.Add(name);
+        limits.AddTo(command);
         command.Add(qmp);
         command.OnSwitch(context, async (result, client, cancellation) =>
         {
-            string path = PortOptions.Absolute(result.GetRequiredValue(qmp), GlobalOptions.EndpointOf(result, context));
-            var request = new SetPortQmpRequest { Name = result.GetRequiredValue(name), QmpSocket = path };
-            Port port = await client.CallAsync((c, o) => c.SetPortQmpAsync(request, o), cancellation);
+            SetPortRequest request = Request(result, limits);
+            request.Name = result.GetRequiredValue(name);
+            if (result.GetValue(qmp) is { } path)
+                request.QmpSocket = PortOptions.Absolute(path, GlobalOptions.EndpointOf(result, context));
+            Port port = await client.CallAsync((c, o) => c.SetPortAsync(request, o), cancellation);
             Answer.Write(context, result, port, _ => { });
         });
+        command.Validators.Add(result =>
+        {
+            if (command.Options.All(o => o.Recursive || result.GetResult(o) is null or { Implicit: true }))
+                result.AddError("nothing is to be set: name an option, as in --rate 100M");
+        });
         return command;
+    }
+
+    private static SetPortRequest Request(ParseResult result, LimitOptions limits)
+    {
+        var request = new SetPortRequest();
+        if (limits.Rate(result) is { } rate)
+            request.Rate = rate;
+        if (limits.Burst(result) is { } burst)
+            request.Burst = burst;
+        if (limits.InFlight(result) is { } inFlight)
+            request.InFlight = inFlight;
+        return request;
     }
 }

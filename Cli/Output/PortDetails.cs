@@ -19,6 +19,7 @@ internal static class PortDetails
         lines.Add("For", Access(port));
         lines.Add("Mode", Words.Of(port.Mode));
         lines.Add("QMP", port.QmpSocket);
+        lines.Add("Limits", Limits(port));
         lines.Add("Queue pairs", $"{port.RunningQueuePairs} running of {port.QueuePairs}");
         lines.Add("Front-end", Process(port.FrontEnd) ?? "none");
         if (Process(port.WaitingFrontEnd) is { } waiting)
@@ -32,6 +33,13 @@ internal static class PortDetails
         AddCounters(lines, port.Counters ?? new PortCounters());
         lines.Add("Features", Features(port).DefaultIfEmpty("none offered yet"));
         lines.WriteTo(context.Screen);
+    }
+
+    private static string Limits(Port port)
+    {
+        string rate = port.Rate == 0 ? "" : $"{Units.BitsPerSecond(port.Rate)} in bursts of {Units.Bytes(port.Burst)}, its guest had to wait {Units.Number(port.Counters?.TimesLimited ?? 0)} times";
+        string inFlight = port.InFlight == 0 ? "" : $"{Units.Bytes(port.InFlight)} in flight";
+        return string.Join("; ", new[] { rate, inFlight }.Where(text => text != ""));
     }
 
     /// <summary>Who may open the socket, where that was said.</summary>

@@ -2,6 +2,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using InterGuest.Protos.V1;
 using InterGuest.Switch.Diagnosis;
+using PortLimits = InterGuest.Switch.Ports.PortLimits;
 using Status = InterGuest.Protos.V1.Status;
 
 namespace InterGuest.Switch.Control;
@@ -69,8 +70,13 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
         board.InvokeAsync(() => board.ReplugLink(request.Name).ToProto());
 
     /// <inheritdoc/>
-    public override Task<Port> SetPortQmp(SetPortQmpRequest request, ServerCallContext context) =>
-        board.InvokeAsync(() => Show(board.SetPortQmp(request.Name, request.QmpSocket)));
+    public override Task<Port> SetPort(SetPortRequest request, ServerCallContext context) => board.InvokeAsync(() =>
+    {
+        var now = board.GetPort(request.Name).Spec.Limits;
+        var limits = new PortLimits(
+            request.HasRate ? request.Rate : now.Rate, request.HasBurst ? request.Burst : request is { HasRate: true, Rate: 0 } ? 0 : now.Burst, request.HasInFlight ? request.InFlight : now.InFlight);
+        return Show(board.SetPort(request.Name, limits, request.HasQmpSocket ? request.QmpSocket : null));
+    });
 
     /// <inheritdoc/>
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => StatusAsync();

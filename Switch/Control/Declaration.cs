@@ -27,6 +27,7 @@ internal static class Declaration
         return new PortSpec(mode, request.SocketPath, pairs, request.Type.ToPortType())
         {
             Access = new SocketAccess(request.SocketOwner, request.SocketGroup, permissions),
+            Limits = new PortLimits(request.Rate, request.Burst, request.InFlight),
         };
     }
 
@@ -56,6 +57,9 @@ internal static class Declaration
         SocketGroup = port.Spec.Access.Group,
         SocketMode = port.Spec.Access.Permissions,
         QmpSocket = port.QmpSocket,
+        Rate = port.Spec.Limits.Rate,
+        Burst = port.Spec.Limits.Burst,
+        InFlight = port.Spec.Limits.InFlight,
     };
 
     /// <summary>A link as a request that says everything.</summary>

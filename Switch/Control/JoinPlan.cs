@@ -37,7 +37,7 @@ internal static class JoinPlan
             // With fewer receive queues than transmit queues, several share one.
             yield return drop is { } reason
                 ? new NetJoin(end, reason, counters) { Tap = tap }
-                : new NetJoin(end, targets[pair++ % targets.Count], link!.Hold, counters!) { Tap = tap };
+                : new NetJoin(end, targets[pair++ % targets.Count], link!.Hold, counters!) { Tap = tap, Limit = port.RateLimit };
         }
     }
 
@@ -49,7 +49,7 @@ internal static class JoinPlan
         var target = link.Peer(port).StartedEnds.FirstOrDefault(e => e is { Ring: 0, Enabled: true }).End;
         foreach (var (end, enabled) in port.TransmitEnds)
             if (enabled && target != null)
-                yield return new ByteJoin(end, target, link.CountersFrom(port));
+                yield return new ByteJoin(end, target, link.CountersFrom(port)) { Limit = port.RateLimit };
     }
 
     private static IEnumerable<Join> Requests(Port port, BlockModel client, Link link, EventLoop loop)
@@ -58,7 +58,7 @@ internal static class JoinPlan
         var session = ((BlockServerModel)server.Model).Session;
         var target = link.AdminUp && server.RunningPairs > 0 ? server.ReceiveEnds[0] : null;
         foreach (var (ring, end, enabled) in port.StartedEnds)
-            yield return new RequestJoin(client.Client.QueueOf(ring, end.Queue.Size), end, enabled, target, session, loop);
+            yield return new RequestJoin(client.Client.QueueOf(ring, end.Queue.Size), end, enabled, target, session, loop) { Limit = port.RateLimit };
     }
 
     private static IEnumerable<Join> Replies(Port port, BlockServerModel server, EventLoop loop)

@@ -57,6 +57,9 @@ internal static class ProtoMapping
         MemoryRegions = (uint)port.Memory.RegionCount,
         Disk = DiskOf(port),
         QmpSocket = port.QmpSocket,
+        Rate = port.Spec.Limits.Rate,
+        Burst = port.Spec.Limits.Rate == 0 ? 0 : port.Spec.Limits.BurstBytes,
+        InFlight = port.Spec.Limits.InFlight,
     };
 
     public static V1.Link ToProto(this Link link)
@@ -204,6 +207,7 @@ internal static class ProtoMapping
         RefusedMessages = (ulong)port.RefusedMessages,
         MessageFaults = { port.MessageFaults.All.Select(f => Count(f.Fault, f.Count)) },
         LogOutOfRange = (ulong)port.LogOutOfRange,
+        TimesLimited = (ulong)port.Counters.TimesLimited,
     };
 
     private static V1.Queue QueueOf(Vring vring, QueueCounters queue, int ring) => new()

@@ -48,6 +48,7 @@ public sealed class StateStore(string directory)
         {
             QmpSocket = p.QmpSocket,
             Access = p.Spec.Access == SocketAccess.Default ? null : p.Spec.Access,
+            Limits = p.Spec.Limits == PortLimits.None ? null : p.Spec.Limits,
         });
         var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds, l.FailAfter?.TotalMilliseconds, l.Negotiation.Policy));
         var state = new StoredState(
@@ -133,7 +134,11 @@ public sealed class StateStore(string directory)
         }
     }
 
-    private static PortSpec Spec(StoredPort port) => new(port.Mode, port.SocketPath, port.QueuePairs, port.Type) { Access = port.Access ?? SocketAccess.Default };
+    private static PortSpec Spec(StoredPort port) => new(port.Mode, port.SocketPath, port.QueuePairs, port.Type)
+    {
+        Access = port.Access ?? SocketAccess.Default,
+        Limits = port.Limits ?? PortLimits.None,
+    };
 
     /// <summary>The disk of a block port, as the message that announced it.</summary>
     private static string? Text(Port port)

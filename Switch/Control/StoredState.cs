@@ -22,6 +22,9 @@ internal sealed record StoredPort(
     /// <summary>Where its VMM takes QMP commands; empty or null: nowhere.</summary>
     public string? QmpSocket { get; init; }
 
+    /// <summary>How much its guest may move; null: as much as it likes.</summary>
+    public PortLimits? Limits { get; init; }
+
     /// <summary>Who may open the socket; null: the usual.</summary>
     public SocketAccess? Access { get; init; }
 }

@@ -121,6 +121,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         if (spec.SocketPath != "")
             CheckPath(spec.SocketPath);
         spec.Access.Check();
+        spec.Limits.Check(spec.Type);
         if (spec.Mode == SocketMode.Connect && spec.Access != SocketAccess.Default)
             throw new SwitchException(SwitchError.Invalid, "socket_owner, socket_group and socket_mode: in mode connect the front-end makes the socket, and says whose it is");
     }
@@ -306,17 +307,29 @@ public sealed class Switchboard : IPortHost, IDisposable
         return link;
     }
 
-    /// <summary>Says where the VMM of a port's guest takes QMP commands.</summary>
-    /// <exception cref="SwitchException">There is no such port, or that is no path of a socket.</exception>
-    public Port SetPortQmp(string name, string socket)
+    /// <summary>Changes a port that may be in use.</summary>
+    /// <param name="name">Of the port.</param>
+    /// <param name="limits">How much its guest may move; null: as before.</param>
+    /// <param name="qmpSocket">Where the VMM of its guest takes QMP commands; empty: nowhere; null: as before.</param>
+    /// <exception cref="SwitchException">There is no such port, or it cannot be so.</exception>
+    public Port SetPort(string name, PortLimits? limits = null, string? qmpSocket = null)
     {
         var port = GetPort(name);
-        CheckQmp(socket);
-        port.QmpSocket = socket;
-        Tell(EventKind.Changed, $"port {name}: QMP socket {(socket == "" ? "none" : socket)}", port, null);
-        Reconfigured?.Invoke();
-        foreach (var link in LinksOf(port).ToArray())
-            UpdateLink(link);
+        limits?.Check(port.Spec.Type);
+        CheckQmp(qmpSocket ?? "");
+        if (limits != null && limits != port.Spec.Limits)
+        {
+            port.SetLimits(limits);
+            Tell(EventKind.Changed, $"port {name}: {limits}", port, null);
+        }
+        if (qmpSocket != null && qmpSocket != port.QmpSocket)
+        {
+            port.QmpSocket = qmpSocket;
+            Tell(EventKind.Changed, $"port {name}: QMP socket {(qmpSocket == "" ? "none" : qmpSocket)}", port, null);
+            foreach (var link in LinksOf(port).ToArray())
+                UpdateLink(link);
+        }
+        OnReconfigured();
         return port;
     }
 

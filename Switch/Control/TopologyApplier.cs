@@ -52,6 +52,8 @@ internal sealed class TopologyApplier
         {
             if (change is { Subject: SubjectKind.Port, Kind: ChangeKind.Create or ChangeKind.Replace })
                 _board.CreatePort(change.Name, Declaration.ToSpec(_plan.Port(change.Name)), _offered.GetValueOrDefault(change.Name), qmpSocket: _plan.Port(change.Name).QmpSocket);
+            else if (change is { Subject: SubjectKind.Port, Kind: ChangeKind.Update })
+                _board.SetPort(change.Name, Declaration.ToSpec(_plan.Port(change.Name)).Limits, _plan.Port(change.Name).QmpSocket);
             else if (change is { Subject: SubjectKind.Link, Kind: ChangeKind.Create or ChangeKind.Replace })
                 Make(_plan.Link(change.Name));
             else if (change is { Subject: SubjectKind.Link, Kind: ChangeKind.Update })

@@ -8,8 +8,8 @@ namespace InterGuest.Switch.Control;
 /// <summary>What must be changed for ports and links to be as a topology says: a pure function of the two.</summary>
 internal sealed class TopologyPlan
 {
-    /// <summary>What can be changed of a link as it runs; everything else makes it anew.</summary>
-    private static readonly string[] LiveLinkFields = ["down"];
+    /// <summary>What can be changed of a link, or of a port, as it runs; everything else makes it anew.</summary>
+    private static readonly string[] LiveLinkFields = ["down"], LivePortFields = ["qmp_socket", "rate", "burst", "in_flight"];
 
     private readonly SwitchOptions _options;
     private readonly bool _prune;
@@ -112,7 +112,10 @@ internal sealed class TopologyPlan
     {
         if (!_portsNow.TryGetValue(port.Name, out var now))
             return Difference(ChangeKind.Create, SubjectKind.Port, port.Name, new CreatePortRequest(), Declaration.Shorten(port, _options));
-        return port.Equals(now) ? null : Difference(ChangeKind.Replace, SubjectKind.Port, port.Name, now, port);
+        if (port.Equals(now))
+            return null;
+        bool live = MessageFields.Different(now, port).All(f => LivePortFields.Contains(f.Name));
+        return Difference(live ? ChangeKind.Update : ChangeKind.Replace, SubjectKind.Port, port.Name, now, port);
     }
 
     private Change? LinkChange(CreateLinkRequest link, HashSet<string> portsMadeAgain)

@@ -65,6 +65,8 @@ public sealed class ByteJoin : SteppedJoin
     /// <inheritdoc/>
     protected override TurnResult Step()
     {
+        if (Limit is { IsSpent: true })
+            return TurnResult.Limited;
         if (!_holds && TakeNext() is { } ended)
             return ended;
         if (_rest.Remaining == 0)
@@ -115,6 +117,7 @@ public sealed class ByteJoin : SteppedJoin
         _source.Counters.Traffic.Delivered(1, (long)copied);
         _target.Counters.Traffic.Delivered(1, (long)copied);
         _link.Delivered(1, (long)copied);
+        Limit?.Charge((long)copied);
         Spent += WorkCost.Of(_to, (long)copied);
     }
 

@@ -21,6 +21,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     private readonly List<Join> _active = [];
     private ulong _lastToken = WakeToken;
     private int _waiting;
+    private int _limited;
     private int _polled;
     private long _losses = GuestMemory.TotalLosses;
 
@@ -46,6 +47,8 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         Deactivate(join);
         if (join.WakeAt != 0)
             _waiting--;
+        if (join.LimitedUntil != 0)
+            _limited--;
         foreach (var end in join.Ends)
             Unuse(end, join);
         join.Dispose();
@@ -62,7 +65,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
                 FindLosses();
             if (_active.Count == 0 || round % RoundsPerLook == 0)
                 Look(events);
-            if (_waiting > 0)
+            if (_waiting + _limited > 0)
                 WakeLate();
             // A turn can take its own join off the list, and a fault all those of its guest.
             for (int i = _active.Count - 1; i >= 0; i--)
@@ -89,9 +92,9 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     private int SleepMilliseconds()
     {
         int sleep = _polled > 0 ? PollMilliseconds : -1;
-        if (_waiting == 0)
+        if (_waiting + _limited == 0)
             return sleep;
-        long until = _joins.Where(j => j.WakeAt != 0).Min(j => j.WakeAt);
+        long until = _joins.Min(j => Math.Min(j.WakeAt == 0 ? long.MaxValue : j.WakeAt, j.LimitedUntil == 0 ? long.MaxValue : j.LimitedUntil));
         int wait = (int)Math.Clamp(until - Environment.TickCount64, 0, int.MaxValue);
         return sleep < 0 ? wait : Math.Min(sleep, wait);
     }
@@ -126,6 +129,7 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         join.Credit = Math.Min(join.Credit + WorkCost.Turn, WorkCost.Turn);
         if (join.Credit <= 0)
             return;
+        join.Limit?.Refill();
         bool waited = join.WakeAt != 0;
         var result = join.Turn(join.Credit, out int spent);
         join.Credit -= spent;
@@ -134,6 +138,11 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         {
             case TurnResult.Sleep:
                 Deactivate(join);
+                break;
+            case TurnResult.Limited:
+                Deactivate(join);
+                join.LimitedUntil = Environment.TickCount64 + join.Limit!.Wait();
+                _limited++;
                 break;
             case TurnResult.Fault:
                 OnFault(join.Blamed!);
@@ -168,19 +177,27 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         long now = Environment.TickCount64;
         foreach (var join in _joins)
         {
-            if (join.WakeAt == 0 || join.WakeAt > now)
-                continue;
-            join.TimeUp();
-            if (join.WakeAt == 0)
-                _waiting--;
-            Activate(join);
+            bool isLimitOver = join.LimitedUntil != 0 && join.LimitedUntil <= now, isTimeUp = join.WakeAt != 0 && join.WakeAt <= now;
+            if (isLimitOver)
+            {
+                join.LimitedUntil = 0;
+                _limited--;
+            }
+            if (isTimeUp)
+            {
+                join.TimeUp();
+                if (join.WakeAt == 0)
+                    _waiting--;
+            }
+            if (isLimitOver || isTimeUp)
+                Activate(join);
         }
     }
 
-    /// <summary>Gives a join a turn. On this thread.</summary>
+    /// <summary>Gives a join a turn; one that must wait for its limit has it then. On this thread.</summary>
     public void Activate(Join join)
     {
-        if (join.Active)
+        if (join.Active || join.LimitedUntil != 0)
             return;
         join.Active = true;
         _active.Add(join);

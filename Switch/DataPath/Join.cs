@@ -11,6 +11,9 @@ public enum TurnResult
     /// <summary>Nothing to do until a guest kicks, or until <see cref="Join.WakeAt"/>; the join has asked for the kicks.</summary>
     Sleep,
 
+    /// <summary>Nothing may be done until <see cref="Join.Limit"/> lets it.</summary>
+    Limited,
+
     /// <summary>The guest of <see cref="Join.Blamed"/> broke the rules of its ring.</summary>
     Fault,
 }
@@ -26,6 +29,12 @@ public abstract class Join : IDisposable
 
     /// <summary>When it wants to be woken without a kick, by <see cref="Environment.TickCount64"/>; 0: never.</summary>
     public long WakeAt { get; protected internal set; }
+
+    /// <summary>How much the guest may move that it takes from; null: as much as it likes.</summary>
+    public RateLimit? Limit { get; init; }
+
+    /// <summary>In its loop: when <see cref="Limit"/> lets it go on, by <see cref="Environment.TickCount64"/>; 0: it may.</summary>
+    internal long LimitedUntil { get; set; }
 
     /// <summary>In its loop: has it a turn to come.</summary>
     internal bool Active { get; set; }

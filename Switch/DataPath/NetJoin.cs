@@ -14,6 +14,9 @@ public enum TransferResult
     /// <summary>The sender has sent nothing more.</summary>
     SourceEmpty,
 
+    /// <summary>The sender may send nothing more for now.</summary>
+    Limited,
+
     /// <summary>The receiver has no buffers; the sender's frame waits.</summary>
     TargetEmpty,
 
@@ -111,6 +114,8 @@ public sealed class NetJoin : Join
                 return TurnResult.Sleep;
             case TransferResult.More:
                 return TurnResult.More;
+            case TransferResult.Limited:
+                return TurnResult.Limited;
             default:
                 Blamed = result == TransferResult.SourceFault ? Source : Target;
                 return TurnResult.Fault;
@@ -192,7 +197,7 @@ public sealed class NetJoin : Join
         // What is captured goes the long way, frame by frame; and nothing overtakes a frame that is half delivered.
         if (_pump == null || Tap != null || _translation is { IsPending: true })
             return 0;
-        int moved = _pump.Move(frames, out long bytes);
+        int moved = _pump.Move(frames, Limit?.Left ?? long.MaxValue, out long bytes);
         if (moved > 0)
             Delivered(moved, bytes, WorkCost.OfPlain(moved, bytes));
         return moved;
@@ -203,6 +208,8 @@ public sealed class NetJoin : Join
     {
         if (_translation is { IsPending: true })
             return PutSegment(_translation, default);
+        if (Limit is { IsSpent: true })
+            return TransferResult.Limited;
         var before = Source.Queue.Position;
         switch (Source.Queue.TryPop(_frame))
         {
@@ -243,6 +250,7 @@ public sealed class NetJoin : Join
         _spent += Finish(0);
         Source.Counters.Traffic.Delivered(1, translation.FrameBytes);
         _link?.Delivered(1, translation.FrameBytes);
+        Limit?.Charge(translation.FrameBytes);
         return TransferResult.More;
     }
 
@@ -271,6 +279,7 @@ public sealed class NetJoin : Join
         Source.Counters.Traffic.Delivered(frames, bytes);
         Target!.Counters.Traffic.Delivered(frames, bytes);
         _link?.Delivered(frames, bytes);
+        Limit?.Charge(bytes);
         _spent += work;
         _progressed = true;
         _dropping = false;

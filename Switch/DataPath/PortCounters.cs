@@ -8,6 +8,7 @@ public sealed class PortCounters(int rings)
 {
     private long _connections;
     private long _refusedMessages;
+    private long _limited;
 
     /// <summary>Ring by ring, by index.</summary>
     public IReadOnlyList<QueueCounters> Rings { get; } = [.. Enumerable.Range(0, rings).Select(_ => new QueueCounters())];
@@ -17,6 +18,9 @@ public sealed class PortCounters(int rings)
 
     /// <summary>Messages from the front-end that were not done.</summary>
     public long RefusedMessages => Volatile.Read(ref _refusedMessages);
+
+    /// <summary>Times that its guest had to wait for its limit.</summary>
+    public long TimesLimited => Volatile.Read(ref _limited);
 
     /// <summary>Frames from the guest.</summary>
     public long SentFrames => Sum(Transmit, q => q.Traffic.Frames);
@@ -49,6 +53,9 @@ public sealed class PortCounters(int rings)
 
     /// <summary>Counts a message that was not done. On the control thread.</summary>
     public void Refused() => Volatile.Write(ref _refusedMessages, _refusedMessages + 1);
+
+    /// <summary>Counts a wait for the limit. In the loop that has the rings.</summary>
+    public void Limited() => Volatile.Write(ref _limited, _limited + 1);
 
     private IEnumerable<QueueCounters> Receive => Rings.Where((_, ring) => ring % 2 == 0);
 

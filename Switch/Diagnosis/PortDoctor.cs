@@ -111,6 +111,9 @@ internal sealed class PortDoctor(Port port, Func<string, bool> fileExists)
     private void Running()
     {
         _report.Good("running", $"its guest runs {port.RunningQueuePairs} of {port.QueuePairs} {(IsNet ? "queue pairs" : "queues")}; {port.MappedBytes >> 20} MiB of its memory in {port.MemoryRegions} regions are shared");
+        if (port.Counters.TimesLimited > 0)
+            _report.Note("limited", $"its guest had to wait {port.Counters.TimesLimited} times because it wants more than the {port.Rate} bit/s that it may have",
+                $"If it should have more: interguest port set {port.Name} --rate BITS");
         if (IsNet && port.Counters.TxFrames + Total(port.Counters.Drops) == 0)
             _report.Note("nothing_sent", "its guest has sent no frame so far", "If it should have: is its interface up? (Linux: ip link set IF up)");
     }

@@ -44,6 +44,7 @@ internal sealed class SwitchMeter : IDisposable
 
         PerPort("connections", "{connection}", "Connections that a front-end has made", p => p.Counters.Connections);
         PerPort("messages.refused", "{message}", "Messages from the front-end that were refused", p => p.Counters.RefusedMessages);
+        PerPort("limited", "{wait}", "Times that the guest had to wait for the port's rate", p => p.Counters.TimesLimited);
         State("port", "1 for the state that the port is in", () => _view.Ports.Select(p => (p.Name, p.State)));
         State("link", "1 for the state that the link is in", () => _view.Links.Select(l => (l.Name, l.State)));
         Meter.CreateObservableGauge("interguest.switch.info", () => new Measurement<long>(1, new Tag("version", Product.Version)), null, "Always 1; the version is its label");

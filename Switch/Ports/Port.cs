@@ -41,13 +41,17 @@ public sealed class Port : IDisposable
         _socket = new PortSocket(this, reactor, time);
         Time = time;
         State = IdleState;
+        Limit();
     }
 
     /// <summary>Its name.</summary>
     public string Name { get; }
 
     /// <summary>What its owner asked for.</summary>
-    public PortSpec Spec { get; }
+    public PortSpec Spec { get; private set; }
+
+    /// <summary>Holds its guest to the rate; null: there is none.</summary>
+    internal RateLimit? RateLimit { get; private set; }
 
     /// <summary>Where it is in its life.</summary>
     public PortState State { get; private set; }
@@ -309,6 +313,13 @@ public sealed class Port : IDisposable
         _log = log;
     });
 
+    /// <summary>Holds the guest to other limits from now on.</summary>
+    internal void SetLimits(PortLimits limits) => Change(() =>
+    {
+        Spec = Spec with { Limits = limits };
+        Limit();
+    });
+
     internal void SetMtu(int mtu) => Change(() =>
     {
         foreach (var vring in _vrings)
@@ -409,6 +420,14 @@ public sealed class Port : IDisposable
             Update();
             _host.Resume(this);
         }
+    }
+
+    private void Limit()
+    {
+        var limits = Spec.Limits;
+        RateLimit = limits.Rate == 0 ? null : new RateLimit(limits.Rate, limits.BurstBytes, Time, Counters);
+        if (Model is BlockModel { Client: var client })
+            client.MaxBytesOut = (long)limits.InFlight;
     }
 
     private void StartComplete()

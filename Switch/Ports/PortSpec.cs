@@ -10,6 +10,9 @@ public sealed record PortSpec(SocketMode Mode, string SocketPath, int QueuePairs
     /// <summary>Ring indices in vhost-user messages have 8 bits.</summary>
     public const int MaxQueuePairs = 128;
 
+    /// <summary>How much its guest may move.</summary>
+    public PortLimits Limits { get; init; } = PortLimits.None;
+
     /// <summary>Who may open the socket, if it is we who make it.</summary>
     public SocketAccess Access { get; init; } = SocketAccess.Default;
 }

@@ -20,23 +20,25 @@ public sealed unsafe class FramePump(
 {
     /// <summary>Moves frames until one is not for it.</summary>
     /// <param name="frames">At most so many.</param>
+    /// <param name="most">No more once so many bytes were moved.</param>
     /// <param name="bytes">Bytes of those moved, without headers.</param>
     /// <returns>How many it moved; neither side sees them before it is published.</returns>
-    public int Move(int frames, out long bytes) => (source, target) switch
+    public int Move(int frames, long most, out long bytes) => (source, target) switch
     {
-        (SplitQueue s, SplitQueue t) => Move(new SplitLane(s), new SplitLane(t), frames, out bytes),
-        (SplitQueue s, PackedQueue t) => Move(new SplitLane(s), new PackedLane(t), frames, out bytes),
-        (PackedQueue s, SplitQueue t) => Move(new PackedLane(s), new SplitLane(t), frames, out bytes),
-        (PackedQueue s, PackedQueue t) => Move(new PackedLane(s), new PackedLane(t), frames, out bytes),
+        (SplitQueue s, SplitQueue t) => Move(new SplitLane(s), new SplitLane(t), frames, most, out bytes),
+        (SplitQueue s, PackedQueue t) => Move(new SplitLane(s), new PackedLane(t), frames, most, out bytes),
+        (PackedQueue s, SplitQueue t) => Move(new PackedLane(s), new SplitLane(t), frames, most, out bytes),
+        (PackedQueue s, PackedQueue t) => Move(new PackedLane(s), new PackedLane(t), frames, most, out bytes),
         _ => throw new InvalidOperationException("A format of queue that nobody made."),
     };
 
-    private int Move<TSource, TTarget>(TSource from, TTarget to, int frames, out long bytes)
+    private int Move<TSource, TTarget>(TSource from, TTarget to, int frames, long most, out long bytes)
         where TSource : struct, IFrameLane
         where TTarget : struct, IFrameLane
     {
         bytes = 0;
-        for (int moved = 0; moved < frames; moved++)
+        int moved = 0;
+        for (; moved < frames && bytes < most; moved++)
         {
             if (!from.TryPeek(0, out byte* start, out uint length, out var chain) || length < (uint)(sourceHeader + NetHeader.MinFrame))
                 return moved;
@@ -49,7 +51,7 @@ public sealed unsafe class FramePump(
             from.AddUsed(chain, 0);
             bytes += frameBytes;
         }
-        return frames;
+        return moved;
     }
 
     /// <summary>Reads the header once; most frames ask for nothing.</summary>

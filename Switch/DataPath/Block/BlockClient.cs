@@ -43,6 +43,15 @@ public sealed class BlockClient(BlockCounters counters)
     /// <summary>Parts of requests that the server has.</summary>
     internal int PartsOut { get; set; }
 
+    /// <summary>Bytes of reads and writes that the server has.</summary>
+    internal long BytesOut { get; set; }
+
+    /// <summary>How many of them it may have at a time; 0: any number.</summary>
+    public long MaxBytesOut { get; set; }
+
+    /// <summary>Whether it has held a request back for that: it looks again when there is a reply.</summary>
+    internal bool IsHeldBack { get; set; }
+
     /// <summary>The epoch in which requests were sent last.</summary>
     internal uint Epoch { get; set; }
 
@@ -85,7 +94,22 @@ public sealed class BlockClient(BlockCounters counters)
     }
 
     /// <summary>Counts anew what the server has.</summary>
-    internal void CountPartsOut() => PartsOut = _queues.Sum(q => q.Flights.Sum(f => f.PartsOut));
+    internal void CountPartsOut()
+    {
+        PartsOut = _queues.Sum(q => q.Flights.Sum(f => f.PartsOut));
+        BytesOut = _queues.Sum(q => q.Flights.Sum(f => f.BytesOut));
+    }
+
+    /// <summary>A request is no longer with the server, or some of it.</summary>
+    internal void Took(int parts, long bytes)
+    {
+        PartsOut -= parts;
+        BytesOut -= bytes;
+    }
+
+    /// <summary>Whether so much more would be too much in flight. One request may always be, however large.</summary>
+    internal bool MustWaitFor(uint bytes) =>
+        IsHeldBack = MaxBytesOut != 0 && bytes > 0 && BytesOut > 0 && BytesOut + bytes > MaxBytesOut;
 
     /// <summary>The guest has gone, and its requests with it.</summary>
     public void Clear()

@@ -194,7 +194,7 @@ internal sealed class ClientQueue : IDisposable
             for (int part = 0; part < Flight.MaxParts; part++)
                 if (flight.IsOut(part))
                     _orphans.Add(Client.TagOf(this, flight, part));
-            Client.PartsOut -= flight.PartsOut;
+            Client.Took(flight.PartsOut, flight.BytesOut);
             flight.End();
         }
         Recovered.Clear();

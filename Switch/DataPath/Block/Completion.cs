@@ -11,7 +11,7 @@ internal static class Completion
     public static void End(ClientQueue queue, Flight flight, BlockStatus status)
     {
         var client = queue.Client;
-        client.PartsOut -= flight.PartsOut;
+        client.Took(flight.PartsOut, flight.BytesOut);
         if (flight.IsSpoilt)
         {
             queue.Finish(flight, 0);

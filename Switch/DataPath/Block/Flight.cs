@@ -63,6 +63,18 @@ internal sealed class Flight(ushort head) : IDisposable
     /// <summary>Parts that the server has.</summary>
     public int PartsOut => BitOperations.PopCount(Unreplied & ~Unsent);
 
+    /// <summary>Bytes of those.</summary>
+    public long BytesOut
+    {
+        get
+        {
+            long bytes = 0;
+            for (ulong parts = Unreplied & ~Unsent; parts != 0; parts &= parts - 1)
+                bytes += CostOf(BitOperations.TrailingZeroCount(parts));
+            return bytes;
+        }
+    }
+
     /// <summary>Takes a request over.</summary>
     /// <returns>A chain to find the next one in.</returns>
     public Chain Begin(Chain chain, ulong sequence, long now)
@@ -117,6 +129,9 @@ internal sealed class Flight(ushort head) : IDisposable
 
     /// <summary>Bytes of data of a part of a read or write.</summary>
     public uint BytesOf(int part) => (uint)Math.Min(PartBytes, DataBytes - OffsetOf(part));
+
+    /// <summary>The same, for its share of what may be in flight: of a FLUSH or DISCARD none.</summary>
+    public uint CostOf(int part) => Operation is BlockOperation.In or BlockOperation.Out ? BytesOf(part) : 0;
 
     /// <summary>What a part asks of the server.</summary>
     public BlockServingRequest RequestOf(int part, BlockTag tag)

@@ -17,6 +17,9 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
     private readonly Chain _buffer = new();
     private readonly List<ClientQueue> _dirty = [];
 
+    // A client that may have no more in flight has room for more.
+    private bool _wakes;
+
     /// <summary>In which it is.</summary>
     internal EventLoop Loop => loop;
 
@@ -39,8 +42,9 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
         // The clients first: a server must not learn that its reply is through before it is.
         foreach (var queue in _dirty)
             queue.Publish();
-        if (_dirty.Count > 0 && session.IsShared)
+        if (_wakes || (_dirty.Count > 0 && session.IsShared))
             session.Wake(); // there is room for more of theirs
+        _wakes = false;
         _dirty.Clear();
         replies.Publish();
         requests.Publish();
@@ -128,7 +132,8 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
             return queue.TakeOrphan(reply.Tag) ? BlockFault.LateReply : BlockFault.UnknownTag;
         int part = reply.Tag.Part;
         var fault = Fill(flight, part, reply, headerBytes, out var status);
-        client.PartsOut--;
+        client.Took(1, flight.CostOf(part));
+        _wakes |= client.IsHeldBack;
         flight.Replied(part, status);
         if (flight.Unreplied == 0)
         {

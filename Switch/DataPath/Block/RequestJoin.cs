@@ -131,6 +131,9 @@ public sealed class RequestJoin : SteppedJoin
             return TakeAgain(head);
         if (!_takes || Queue.IsDraining)
             return TurnResult.Sleep;
+        // What was begun is never kept waiting: a front-end may want the ring to come to rest.
+        if (Limit is { IsSpent: true })
+            return TurnResult.Limited;
         switch (Source.Queue.TryPop(_next))
         {
             case PopResult.Empty:
@@ -189,6 +192,7 @@ public sealed class RequestJoin : SteppedJoin
         _next = flight.Begin(_next, Client.NextSequence(), Environment.TickCount64);
         Queue.Begun(flight, isNew);
         var fate = RequestReader.Read(flight, Client, Client.Disk!, out var status);
+        Limit?.Charge((long)flight.DataBytes);
         if (fate == RequestFate.GiveBack)
             Queue.Finish(flight, 0);
         else if (fate == RequestFate.Answer)
@@ -213,6 +217,8 @@ public sealed class RequestJoin : SteppedJoin
             return TurnResult.More;
         }
         int part = flight.NextPart;
+        if (Client.MustWaitFor(flight.CostOf(part)))
+            return TurnResult.Sleep;
         var tag = Client.TagOf(Queue, flight, part);
         var request = flight.RequestOf(part, tag);
         switch (PopBuffer(BlockServingRequest.Bytes + request.DataBytes))
@@ -225,6 +231,7 @@ public sealed class RequestJoin : SteppedJoin
         Send(flight, part, request);
         flight.Sent(part);
         Client.PartsOut++;
+        Client.BytesOut += flight.CostOf(part);
         if (flight.Unsent == 0)
             Queue.StopWaiting();
         return TurnResult.More;

@@ -68,7 +68,7 @@ public sealed class ServerSession(BlockCounters counters)
         LostAt = IsReady ? Environment.TickCount64 : LostAt;
         (NeedsStart, IsReady) = (true, false);
         foreach (var client in _clients.Values)
-            client.PartsOut = 0;
+            (client.PartsOut, client.BytesOut) = (0, 0);
         Wake();
     }
 

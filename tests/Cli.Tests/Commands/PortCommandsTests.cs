@@ -29,6 +29,33 @@ public class PortCommandsTests : SwitchTest
             Control.OnlyRequest<CreatePortRequest>());
     }
 
+    [Fact]
+    public async Task AddPassesLimitsInBitsAndBytes()
+    {
+        await Cli().OutputAsync("port", "add", "a", "--rate", "1G", "--burst", "256k", "--in-flight", "4M");
+        Assert.Equal(
+            new CreatePortRequest { Name = "a", Rate = 1_000_000_000, Burst = 256_000, InFlight = 4_000_000 },
+            Control.OnlyRequest<CreatePortRequest>());
+    }
+
+    [Fact]
+    public async Task SetPassesWhatWasSaidAndNoMore()
+    {
+        await Cli().OutputAsync("port", "set", "a", "--rate", "0");
+        Assert.Equal(new SetPortRequest { Name = "a", Rate = 0 }, Control.OnlyRequest<SetPortRequest>());
+    }
+
+    [Theory]
+    [InlineData("port set a", "nothing is to be set")]
+    [InlineData("port set a --rate fast", "--rate: 'fast' is not a whole number, which may end in k, M, G or T")]
+    [InlineData("port add a --burst 1.5k", "--burst: '1.5k' is not a whole number")]
+    public async Task LimitsThatAreNoneAreRefused(string line, string why)
+    {
+        CliRun run = Cli();
+        Assert.Equal(ExitCodes.Usage, await run.RunAsync(line.Split(' ')));
+        Assert.Contains(why, run.Error.ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("a b")]

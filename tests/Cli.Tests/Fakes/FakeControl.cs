@@ -60,6 +60,12 @@ internal sealed class FakeControl : Control.ControlBase
         return Ports.Single(port => port.Name == request.Name);
     }
 
+    public override async Task<Port> SetPort(SetPortRequest request, ServerCallContext context)
+    {
+        await BeginAsync(request, context);
+        return new Port { Name = request.Name };
+    }
+
     public override async Task<ListPortsResponse> ListPorts(ListPortsRequest request, ServerCallContext context)
     {
         await BeginAsync(request, context);

@@ -18,7 +18,7 @@ public class ReplugLinkTests
         using var board = new TestSwitch();
         string a = board.AddPort("a"), b = board.AddPort("b");
         await using var qemu = new FakeQemu { PortSocket = a };
-        board.Do(s => s.SetPortQmp("a", qemu.Path));
+        board.Do(s => s.SetPort("a", qmpSocket: qemu.Path));
         board.Do(s => s.CreateLink("wire", ["a", "b"], null, policy: LinkPolicy.Replug));
         using var first = TestGuest.Run(a, new() { Features = TestGuest.PlainFeatures | Sends });
         using var second = TestGuest.Run(b);
@@ -42,7 +42,7 @@ public class ReplugLinkTests
         var missing = Assert.Throws<SwitchException>(() => board.Do(s => s.ReplugLink("wire")));
         Assert.Contains("port a has no QMP socket", missing.Message, StringComparison.Ordinal);
         await using var qemu = new FakeQemu { PortSocket = board.Port("a").SocketPath };
-        board.Do(s => s.SetPortQmp("a", qemu.Path));
+        board.Do(s => s.SetPort("a", qmpSocket: qemu.Path));
         Assert.Empty(board.Link("wire").Replugs);
         board.Do(s => s.ReplugLink("wire"));
         Assert.Contains("goes on already", Assert.Throws<SwitchException>(() => board.Do(s => s.ReplugLink("wire"))).Message, StringComparison.Ordinal);
@@ -55,7 +55,7 @@ public class ReplugLinkTests
         using var board = new TestSwitch();
         await using var qemu = new FakeQemu { PortSocket = "/of/another/port.sock" };
         string a = board.AddPort("a"), b = board.AddPort("b");
-        board.Do(s => s.SetPortQmp("a", qemu.Path));
+        board.Do(s => s.SetPort("a", qmpSocket: qemu.Path));
         board.Do(s => s.CreateLink("wire", ["a", "b"], null, policy: LinkPolicy.Replug));
         using var first = TestGuest.Run(a, new() { Features = TestGuest.PlainFeatures | Sends });
         using var second = TestGuest.Run(b);
@@ -75,7 +75,7 @@ public class ReplugLinkTests
         using var _ = a;
         using var __ = b;
         Assert.Contains("nothing to re-plug", Assert.Throws<SwitchException>(() => board.Do(s => s.ReplugLink("wire"))).Message, StringComparison.Ordinal);
-        Assert.Contains("qmp_socket: ", Assert.Throws<SwitchException>(() => board.Do(s => s.SetPortQmp("a", "relative"))).Message, StringComparison.Ordinal);
+        Assert.Contains("qmp_socket: ", Assert.Throws<SwitchException>(() => board.Do(s => s.SetPort("a", qmpSocket: "relative"))).Message, StringComparison.Ordinal);
     }
 
     private static Protos.V1.Replug ReplugWhen(TestSwitch board, Func<Protos.V1.Replug, bool> condition)

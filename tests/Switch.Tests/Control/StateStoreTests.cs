@@ -1,4 +1,5 @@
 using InterGuest.Switch.Control;
+using InterGuest.Switch.Ports;
 using InterGuest.Testing;
 using InterGuest.Virtio.Devices;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -34,6 +35,15 @@ public sealed class StateStoreTests : IDisposable
         Assert.Equal(before, await WithSwitch(Describe));
         Assert.Equal(
             "a Listen a.sock 4; b Connect guest.sock 1; c Listen elsewhere.sock 128; d Listen d.sock 1; l c-a True 1234.5; m b-d False 0", before);
+    }
+
+    [Fact]
+    public async Task LimitsAreThereAgain()
+    {
+        var limits = new PortLimits(100_000_000, 65_536, 0);
+        await WithSwitch(board => board.CreatePort("a", new PortSpec(SocketMode.Listen, "", 1)));
+        await WithSwitch(board => board.SetPort("a", limits));
+        Assert.Equal(limits, await WithSwitch(board => board.GetPort("a").Spec.Limits));
     }
 
     [Fact]

@@ -61,9 +61,10 @@ public sealed class TopologyTests : IDisposable
             ["type"] = "net", ["socket_path"] = _switch.Directory.At("x.sock"), ["queue_pairs"] = "3",
             ["socket_owner"] = "0", ["socket_group"] = "0", ["socket_mode"] = "0600",
             ["hold"] = "3s", ["down"] = "true", ["policy"] = "minimal", ["qmp_socket"] = _switch.Directory.At("qmp.sock"),
+            ["rate"] = "100M", ["burst"] = "64k",
         };
         foreach (var (message, descriptor) in new (IMessage, MessageDescriptor)[] { (port, CreatePortRequest.Descriptor), (link, CreateLinkRequest.Descriptor) })
-            foreach (var field in descriptor.Fields.InFieldNumberOrder().Where(f => f.Name is not ("name" or "ports" or "mode" or "fail_after")))
+            foreach (var field in descriptor.Fields.InFieldNumberOrder().Where(f => f.Name is not ("name" or "ports" or "mode" or "fail_after" or "in_flight")))
             {
                 Assert.True(values.TryGetValue(field.Name, out string? text), $"no value for the field {field.Name} here: add one that is not the usual one");
                 field.Accessor.SetValue(message, FieldText.Parse(field, text));
@@ -110,6 +111,21 @@ public sealed class TopologyTests : IDisposable
             Apply("links: {l: {ports: [a, b]}}");
             Exchange.BothWays(a, b);
         }
+    }
+
+    [Fact]
+    public void APortIsLimitedAsItRuns()
+    {
+        Apply("ports: {a: , b: }\nlinks: {l: {ports: [a, b]}}");
+        using var a = TestGuest.Run(_switch.Port("a").SocketPath);
+        using var b = TestGuest.Run(_switch.Port("b").SocketPath);
+        Assert.Equal(["Update port a"], Changes(Apply("ports: {a: {rate: 1G, burst: 2M}, b: }\nlinks: {l: {ports: [a, b]}}")));
+        Assert.Equal((1_000_000_000ul, 2_000_000ul), (_switch.Port("a").Rate, _switch.Port("a").Burst));
+        Exchange.BothWays(a, b);
+        Assert.Contains("  a:\n    rate: 1G\n    burst: 2M\n", Export(), StringComparison.Ordinal);
+        Assert.Equal(["Update port a"], Changes(Apply("ports: {a: , b: }")));
+        Assert.Equal(0ul, _switch.Port("a").Rate);
+        Exchange.BothWays(a, b);
     }
 
     /// <summary>The guest of a port that is made again may run on, and insists on what it was offered (notes/peers.md, section 2, Reconnect).</summary>
