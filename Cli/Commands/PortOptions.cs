@@ -62,6 +62,8 @@ internal sealed class PortOptions
 
     private readonly LimitOptions _limits = new();
 
+    private readonly Option<string> _carrier = CarrierOption.Create();
+
     public PortOptions()
     {
         _type.AcceptOnlyFromAmong([.. Types.Keys]);
@@ -78,6 +80,7 @@ internal sealed class PortOptions
         command.Add(_group);
         command.Add(_permissions);
         _limits.AddTo(command);
+        command.Add(_carrier);
         command.Add(_qmp);
     }
 
@@ -99,6 +102,7 @@ internal sealed class PortOptions
         Rate = _limits.Rate(result) ?? 0,
         Burst = _limits.Burst(result) ?? 0,
         InFlight = _limits.InFlight(result) ?? 0,
+        Carrier = CarrierOption.Of(result.GetValue(_carrier)),
     };
 
     // The switch has another working directory. On another machine, this one's says nothing.

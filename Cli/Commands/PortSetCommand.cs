@@ -15,22 +15,26 @@ internal static class PortSetCommand
             HelpName = "PATH",
         };
         var limits = new LimitOptions();
+        var carrier = CarrierOption.Create();
         var command = new CliCommand("set", "Change a port that may be in use. What is not said stays as it is.")
         {
             Examples =
             [
                 "interguest port set a --rate 100M --burst 256k",
                 "interguest port set a --rate 0   # no limit any more",
+                "interguest port set a --carrier follow",
                 "interguest port set a --qmp /run/vm/a.qmp.sock",
             ],
         };
         command.Add(name);
         limits.AddTo(command);
+        command.Add(carrier);
         command.Add(qmp);
         command.OnSwitch(context, async (result, client, cancellation) =>
         {
             SetPortRequest request = Request(result, limits);
             request.Name = result.GetRequiredValue(name);
+            request.Carrier = CarrierOption.Of(result.GetValue(carrier));
             if (result.GetValue(qmp) is { } path)
                 request.QmpSocket = PortOptions.Absolute(path, GlobalOptions.EndpointOf(result, context));
             Port port = await client.CallAsync((c, o) => c.SetPortAsync(request, o), cancellation);

@@ -20,6 +20,8 @@ internal static class PortDetails
         lines.Add("Mode", Words.Of(port.Mode));
         lines.Add("QMP", port.QmpSocket);
         lines.Add("Limits", Limits(port));
+        if (port.Carrier == Carrier.Follow)
+            lines.Add("Carrier", "follows the other end");
         lines.Add("Queue pairs", $"{port.RunningQueuePairs} running of {port.QueuePairs}");
         lines.Add("Front-end", Process(port.FrontEnd) ?? "none");
         if (Process(port.WaitingFrontEnd) is { } waiting)

@@ -75,7 +75,8 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
         var now = board.GetPort(request.Name).Spec.Limits;
         var limits = new PortLimits(
             request.HasRate ? request.Rate : now.Rate, request.HasBurst ? request.Burst : request is { HasRate: true, Rate: 0 } ? 0 : now.Burst, request.HasInFlight ? request.InFlight : now.InFlight);
-        return Show(board.SetPort(request.Name, limits, request.HasQmpSocket ? request.QmpSocket : null));
+        bool? follows = request.Carrier == Carrier.Unspecified ? null : request.Carrier == Carrier.Follow;
+        return Show(board.SetPort(request.Name, limits, follows, request.HasQmpSocket ? request.QmpSocket : null));
     });
 
     /// <inheritdoc/>

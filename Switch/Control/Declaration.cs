@@ -28,6 +28,7 @@ internal static class Declaration
         {
             Access = new SocketAccess(request.SocketOwner, request.SocketGroup, permissions),
             Limits = new PortLimits(request.Rate, request.Burst, request.InFlight),
+            FollowsPeer = request.Carrier == Carrier.Follow,
         };
     }
 
@@ -60,6 +61,7 @@ internal static class Declaration
         Rate = port.Spec.Limits.Rate,
         Burst = port.Spec.Limits.Burst,
         InFlight = port.Spec.Limits.InFlight,
+        Carrier = port.Spec.FollowsPeer ? Carrier.Follow : Carrier.Keep,
     };
 
     /// <summary>A link as a request that says everything.</summary>
@@ -85,6 +87,8 @@ internal static class Declaration
             complete.SocketPath = Path.Combine(options.SocketDirectory, request.Name + ".sock");
         if (complete.QueuePairs == 0)
             complete.QueuePairs = 1;
+        if (complete.Carrier == Carrier.Unspecified)
+            complete.Carrier = Carrier.Keep;
         if (complete.SocketMode == "")
             complete.SocketMode = SocketAccess.Default.Permissions;
         return complete;

@@ -60,6 +60,7 @@ internal static class ProtoMapping
         Rate = port.Spec.Limits.Rate,
         Burst = port.Spec.Limits.Rate == 0 ? 0 : port.Spec.Limits.BurstBytes,
         InFlight = port.Spec.Limits.InFlight,
+        Carrier = port.Spec.FollowsPeer ? V1.Carrier.Follow : V1.Carrier.Keep,
     };
 
     public static V1.Link ToProto(this Link link)

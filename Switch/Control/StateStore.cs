@@ -49,6 +49,7 @@ public sealed class StateStore(string directory)
             QmpSocket = p.QmpSocket,
             Access = p.Spec.Access == SocketAccess.Default ? null : p.Spec.Access,
             Limits = p.Spec.Limits == PortLimits.None ? null : p.Spec.Limits,
+            FollowsPeer = p.Spec.FollowsPeer ? true : null,
         });
         var links = board.Links.Select(l => new StoredLink(l.Name, [.. l.Ports.Select(p => p.Name)], l.AdminUp, l.Hold.TotalMilliseconds, l.FailAfter?.TotalMilliseconds, l.Negotiation.Policy));
         var state = new StoredState(
@@ -138,6 +139,7 @@ public sealed class StateStore(string directory)
     {
         Access = port.Access ?? SocketAccess.Default,
         Limits = port.Limits ?? PortLimits.None,
+        FollowsPeer = port.FollowsPeer ?? false,
     };
 
     /// <summary>The disk of a block port, as the message that announced it.</summary>

@@ -25,6 +25,9 @@ internal sealed record StoredPort(
     /// <summary>How much its guest may move; null: as much as it likes.</summary>
     public PortLimits? Limits { get; init; }
 
+    /// <summary>Whether its guest's carrier follows the other end; null: no.</summary>
+    public bool? FollowsPeer { get; init; }
+
     /// <summary>Who may open the socket; null: the usual.</summary>
     public SocketAccess? Access { get; init; }
 }

@@ -18,6 +18,9 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <summary>How often is looked for requests that have waited too long.</summary>
     private static readonly TimeSpan ExpiryEvery = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How long a VMM that has not connected yet is waited for, after our start, before guests at the other end lose their carriers.</summary>
+    private static readonly TimeSpan PeersComeWithin = TimeSpan.FromSeconds(10);
+
     /// <summary>How long a guest may take for a round before its owner is told.</summary>
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
 
@@ -98,6 +101,8 @@ public sealed class Switchboard : IPortHost, IDisposable
         _told.Add(port, (port.State, ""));
         if (port.Model is BlockServerModel server)
             server.Session.Announced = () => _reactor.Post(() => OnAnnounced(port));
+        if (spec.FollowsPeer)
+            _reactor.After(PeersComeWithin, () => Follow(port));
         Tell(EventKind.Created, $"port {name} is {SnakeCase.Of(port.State)} at {spec.SocketPath}", port, null);
         OnReconfigured();
         return port;
@@ -122,6 +127,7 @@ public sealed class Switchboard : IPortHost, IDisposable
             CheckPath(spec.SocketPath);
         spec.Access.Check();
         spec.Limits.Check(spec.Type);
+        CheckCarrier(spec.FollowsPeer, spec.Type);
         if (spec.Mode == SocketMode.Connect && spec.Access != SocketAccess.Default)
             throw new SwitchException(SwitchError.Invalid, "socket_owner, socket_group and socket_mode: in mode connect the front-end makes the socket, and says whose it is");
     }
@@ -207,6 +213,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         WatchExpiry();
         link.Update();
         WatchAnswers(link);
+        FollowSoon(link.Ports);
         Tell(EventKind.Created, $"link {name} joins {first.Name} and {second.Name}: {Describe(link)}", null, link);
         OnReconfigured();
         return link;
@@ -225,6 +232,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _links.Remove(name);
         link.Removed = true;
         _wiring.Disconnect(link);
+        FollowSoon(link.Ports);
         Tell(EventKind.Deleted, $"link {name} is removed", null, link);
         OnReconfigured();
     }
@@ -310,17 +318,24 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <summary>Changes a port that may be in use.</summary>
     /// <param name="name">Of the port.</param>
     /// <param name="limits">How much its guest may move; null: as before.</param>
+    /// <param name="followsPeer">Whether its guest's carrier follows the other end; null: as before.</param>
     /// <param name="qmpSocket">Where the VMM of its guest takes QMP commands; empty: nowhere; null: as before.</param>
     /// <exception cref="SwitchException">There is no such port, or it cannot be so.</exception>
-    public Port SetPort(string name, PortLimits? limits = null, string? qmpSocket = null)
+    public Port SetPort(string name, PortLimits? limits = null, bool? followsPeer = null, string? qmpSocket = null)
     {
         var port = GetPort(name);
         limits?.Check(port.Spec.Type);
+        CheckCarrier(followsPeer == true, port.Spec.Type);
         CheckQmp(qmpSocket ?? "");
         if (limits != null && limits != port.Spec.Limits)
         {
             port.SetLimits(limits);
             Tell(EventKind.Changed, $"port {name}: {limits}", port, null);
+        }
+        if (followsPeer is { } follows && follows != port.Spec.FollowsPeer)
+        {
+            port.SetFollowsPeer(follows);
+            Tell(EventKind.Changed, $"port {name}: its carrier {(follows ? "follows the other end" : "is kept")}", port, null);
         }
         if (qmpSocket != null && qmpSocket != port.QmpSocket)
         {
@@ -389,6 +404,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         }
         foreach (var link in LinksOf(port).ToArray())
             UpdateLink(link);
+        FollowSoon([port]);
     }
 
     void IPortHost.OfferGrew(Port port) => OnReconfigured();
@@ -404,12 +420,35 @@ public sealed class Switchboard : IPortHost, IDisposable
         Negotiate(link);
         if (link.Update())
             Tell(EventKind.Changed, $"link {link.Name} is {Describe(link)}", null, link);
+        FollowSoon(link.Ports);
         foreach (var port in link.Ports)
         {
             _replugs.OnChanged(port);
             if (link.Negotiation.Policy == LinkPolicy.Replug && ReplugRunner.IsDue(port, link.Peer(port)))
                 _replugs.Begin(port, ReplugRunner.Excess(port, link.Peer(port)));
         }
+    }
+
+    /// <summary>Has carriers follow, as soon as what is being done is done: a message of the port, for one.</summary>
+    private void FollowSoon(IEnumerable<Port> ports)
+    {
+        foreach (var port in ports.Where(p => p.Spec.FollowsPeer || p.Carrier.IsCut))
+            _reactor.Post(() => Follow(port));
+    }
+
+    private void Follow(Port port)
+    {
+        if (!_closing && _told.ContainsKey(port))
+            port.Carrier.Follow(!port.Spec.FollowsPeer || (LinksOf(port) is [{ AdminUp: true } link, ..] && IsThere(link.Peer(port))));
+    }
+
+    /// <summary>Whether there is a VMM, or one may still come: after a restart of ours all of them must connect again.</summary>
+    private bool IsThere(Port port) => port.Carrier.IsThere || (port.Connections == 0 && _time.GetUtcNow() - Started < PeersComeWithin);
+
+    private static void CheckCarrier(bool follows, PortType type)
+    {
+        if (follows && type != PortType.Net)
+            throw new SwitchException(SwitchError.Invalid, $"carrier: a port of type {type.Word()} has none; only a network port's can follow the other end");
     }
 
     /// <summary>Lets the ports' answers count; data flows, or does not any more, from then on.</summary>

@@ -53,7 +53,7 @@ internal sealed class TopologyApplier
             if (change is { Subject: SubjectKind.Port, Kind: ChangeKind.Create or ChangeKind.Replace })
                 _board.CreatePort(change.Name, Declaration.ToSpec(_plan.Port(change.Name)), _offered.GetValueOrDefault(change.Name), qmpSocket: _plan.Port(change.Name).QmpSocket);
             else if (change is { Subject: SubjectKind.Port, Kind: ChangeKind.Update })
-                _board.SetPort(change.Name, Declaration.ToSpec(_plan.Port(change.Name)).Limits, _plan.Port(change.Name).QmpSocket);
+                Update(_plan.Port(change.Name));
             else if (change is { Subject: SubjectKind.Link, Kind: ChangeKind.Create or ChangeKind.Replace })
                 Make(_plan.Link(change.Name));
             else if (change is { Subject: SubjectKind.Link, Kind: ChangeKind.Update })
@@ -65,6 +65,12 @@ internal sealed class TopologyApplier
             throw new SwitchException(
                 e.Kind, $"{what} {change.Name}: {e.Message}. {done} of {_plan.Changes.Count} changes were made before it, and stay", $"{what}s/{change.Name}");
         }
+    }
+
+    private void Update(CreatePortRequest port)
+    {
+        var spec = Declaration.ToSpec(port);
+        _board.SetPort(port.Name, spec.Limits, spec.FollowsPeer, port.QmpSocket);
     }
 
     private void Make(CreateLinkRequest link) => _board.CreateLink(link.Name, link.Ports, Declaration.TimeOf(link.Hold, "hold"), !link.Down, Declaration.TimeOf(link.FailAfter, "fail_after"), link.Policy.ToPolicy());

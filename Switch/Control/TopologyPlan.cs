@@ -9,7 +9,7 @@ namespace InterGuest.Switch.Control;
 internal sealed class TopologyPlan
 {
     /// <summary>What can be changed of a link, or of a port, as it runs; everything else makes it anew.</summary>
-    private static readonly string[] LiveLinkFields = ["down"], LivePortFields = ["qmp_socket", "rate", "burst", "in_flight"];
+    private static readonly string[] LiveLinkFields = ["down"], LivePortFields = ["qmp_socket", "rate", "burst", "in_flight", "carrier"];
 
     private readonly SwitchOptions _options;
     private readonly bool _prune;

@@ -22,6 +22,10 @@ internal sealed class PortDoctor(Port port, Func<string, bool> fileExists)
             case PortState.Connecting:
                 Connecting();
                 break;
+            case PortState.Waiting when IsNet:
+                _report.Problem("carrier_cut", $"its guest's carrier is down, because it follows the other end: the link is set down, or no VMM is connected there, since {Time(port.StateSince)}",
+                    $"The carrier comes back by itself with the other end, if the VMM connects again (QEMU: reconnect=1). To keep it in any case: interguest port set {port.Name} --carrier keep");
+                break;
             case PortState.Faulted:
                 Faulted();
                 break;

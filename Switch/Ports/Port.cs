@@ -39,6 +39,7 @@ public sealed class Port : IDisposable
         _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(_ => new Vring(Model.InOrder))];
         StateSince = time.GetUtcNow();
         _socket = new PortSocket(this, reactor, time);
+        Carrier = new PortCarrier(this, _socket, reactor);
         Time = time;
         State = IdleState;
         Limit();
@@ -126,7 +127,13 @@ public sealed class Port : IDisposable
 
     internal SocketKeeper Sockets => _host.Sockets;
 
-    private PortState IdleState => !Model.CanConnect ? PortState.Waiting : Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
+    /// <summary>The carrier that its guest sees.</summary>
+    internal PortCarrier Carrier { get; }
+
+    /// <summary>Whether a front-end may connect.</summary>
+    internal bool CanConnect => Model.CanConnect && !Carrier.IsCut;
+
+    private PortState IdleState => !CanConnect ? PortState.Waiting : Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
 
     /// <summary>The queues that take frames for the guest, those that run.</summary>
     public IReadOnlyList<QueueEnd> ReceiveEnds => [.. Rings(first: 0).Where(v => v.Runs).Select(v => v.End!)];
@@ -142,6 +149,7 @@ public sealed class Port : IDisposable
     /// <summary>Ends the port: closes the socket, lets go of rings and memory. Not while a join uses them.</summary>
     public void Dispose()
     {
+        Carrier.Dispose();
         _socket.Dispose();
         DropGuest();
     }
@@ -170,10 +178,16 @@ public sealed class Port : IDisposable
     /// <summary>The device is another one, or one at last: whoever waits for it may connect.</summary>
     internal void OnDeviceChanged(bool tellGuest)
     {
-        if (_socket.TryOpen() is { } problem)
-            _fault = problem;
         if (tellGuest)
             _socket.TellConfigChanged();
+        Reopen();
+    }
+
+    /// <summary>Opens the socket, if it is not and may be.</summary>
+    internal void Reopen()
+    {
+        if (_socket.TryOpen() is { } problem)
+            _fault = problem;
         Update();
     }
 
@@ -187,6 +201,7 @@ public sealed class Port : IDisposable
 
     internal void OnConnected()
     {
+        Carrier.OnConnected();
         Model.OnConnected();
         Counters.Connected();
         _fault = "";
@@ -312,6 +327,13 @@ public sealed class Port : IDisposable
         _log?.Release();
         _log = log;
     });
+
+    /// <summary>Has its guest's carrier follow the peer from now on, or not any more.</summary>
+    internal void SetFollowsPeer(bool follows)
+    {
+        Spec = Spec with { FollowsPeer = follows };
+        Update();
+    }
 
     /// <summary>Holds the guest to other limits from now on.</summary>
     internal void SetLimits(PortLimits limits) => Change(() =>

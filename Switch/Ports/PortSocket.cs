@@ -49,7 +49,7 @@ internal sealed class PortSocket : IDisposable
     {
         try
         {
-            if (!_open && _port.Model.CanConnect)
+            if (!_open && _port.CanConnect)
                 Open();
             return null;
         }
@@ -57,6 +57,16 @@ internal sealed class PortSocket : IDisposable
         {
             return e.Message;
         }
+    }
+
+    /// <summary>Ends the connection and takes the socket away, until <see cref="TryOpen"/>.</summary>
+    public void Cut()
+    {
+        _open = false;
+        _timer?.Dispose();
+        CloseListener();
+        Close();
+        _port.OnDisconnected(Verdict.Done);
     }
 
     /// <summary>Tells the front-end that the device's configuration is another one.</summary>
@@ -78,18 +88,22 @@ internal sealed class PortSocket : IDisposable
     {
         _disposed = true;
         _timer?.Dispose();
-        if (_listener != null)
-        {
-            _reactor.Unwatch(_listener, _listenerToken);
-            _listener.Dispose();
-            DropWaiting();
-            if (!_port.Sockets.IsHandingOver)
-            {
-                _port.Sockets.Forget(_port.Name);
-                UnixSocket.Remove(_port.Spec.SocketPath);
-            }
-        }
+        CloseListener();
         Close();
+    }
+
+    private void CloseListener()
+    {
+        if (_listener is not { } listener)
+            return;
+        _listener = null;
+        _reactor.Unwatch(listener, _listenerToken);
+        listener.Dispose();
+        DropWaiting();
+        if (_port.Sockets.IsHandingOver)
+            return;
+        _port.Sockets.Forget(_port.Name);
+        UnixSocket.Remove(_port.Spec.SocketPath);
     }
 
     private void Open()

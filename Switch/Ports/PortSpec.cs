@@ -13,6 +13,9 @@ public sealed record PortSpec(SocketMode Mode, string SocketPath, int QueuePairs
     /// <summary>How much its guest may move.</summary>
     public PortLimits Limits { get; init; } = PortLimits.None;
 
+    /// <summary>Whether its guest sees a carrier only while the link is up and there is a VMM at the other end.</summary>
+    public bool FollowsPeer { get; init; }
+
     /// <summary>Who may open the socket, if it is we who make it.</summary>
     public SocketAccess Access { get; init; } = SocketAccess.Default;
 }

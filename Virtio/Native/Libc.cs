@@ -186,6 +186,9 @@ internal static unsafe partial class Libc
     internal static partial int eventfd(uint initial, int flags);
 
     [LibraryImport(Library, SetLastError = true)]
+    internal static partial int pidfd_open(int pid, uint flags);
+
+    [LibraryImport(Library, SetLastError = true)]
     internal static partial int epoll_create1(int flags);
 
     [LibraryImport(Library, SetLastError = true)]

@@ -149,6 +149,8 @@ public sealed class SwitchProcess : IAsyncDisposable
     {
         await Command.MustAsync("sh", ["-c", $"kill -TERM {Process.Id}"]);
         await Process.WaitForExitAsync().WaitAsync(Command.DefaultTimeout);
+        _channel?.Dispose();
+        _channel = null;
         return Process.ExitCode;
     }
 }

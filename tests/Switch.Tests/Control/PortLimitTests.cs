@@ -39,7 +39,7 @@ public class PortLimitTests
         var (a, b) = board.Join();
         using var _ = a;
         using var __ = b;
-        const int frames = 200; // 37 s at 64 kbit/s
+        const int frames = 60; // 11 s at 64 kbit/s
         board.Do(s => s.SetPort("a", new PortLimits(PortLimits.MinRate, PortLimits.MinBurst, 0)));
         for (int i = 0; i < frames; i++)
             a.Send(Frames.Numbered(i, 1500));

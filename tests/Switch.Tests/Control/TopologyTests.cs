@@ -61,7 +61,7 @@ public sealed class TopologyTests : IDisposable
             ["type"] = "net", ["socket_path"] = _switch.Directory.At("x.sock"), ["queue_pairs"] = "3",
             ["socket_owner"] = "0", ["socket_group"] = "0", ["socket_mode"] = "0600",
             ["hold"] = "3s", ["down"] = "true", ["policy"] = "minimal", ["qmp_socket"] = _switch.Directory.At("qmp.sock"),
-            ["rate"] = "100M", ["burst"] = "64k",
+            ["carrier"] = "follow", ["rate"] = "100M", ["burst"] = "64k",
         };
         foreach (var (message, descriptor) in new (IMessage, MessageDescriptor)[] { (port, CreatePortRequest.Descriptor), (link, CreateLinkRequest.Descriptor) })
             foreach (var field in descriptor.Fields.InFieldNumberOrder().Where(f => f.Name is not ("name" or "ports" or "mode" or "fail_after" or "in_flight")))

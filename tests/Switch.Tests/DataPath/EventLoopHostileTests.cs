@@ -28,6 +28,7 @@ public class EventLoopHostileTests
         using var fixture = new LoopFixture();
         var joins = new[] { first, second }.Select(end => new NetJoin(end, target, TimeSpan.FromSeconds(60), link)).ToArray();
         fixture.Add(joins);
+        fixture.LetItLook(); // while it does, it wants no kick
         var (ring, other) = (new RawRing(receiver, receiver.Receive()), new RawRing(sender, sender.Transmit(0)));
 
         sender.Transmit(0).Send(default, Frames.Numbered(1, 60));
