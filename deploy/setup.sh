@@ -11,7 +11,8 @@ usage() {
 
 	  demo    what deploy/demo.sh needs: QEMU and socat, and all of 'build' (default)
 	  tests   demo, and DPDK's testpmd, QEMU's disk tools, Python's gRPC and scapy, spin,
-	          tcpdump and Chromium for the tests
+	          tcpdump and Chromium for the tests, and the QEMU of Debian 13 in
+	          artifacts/qemu-trixie (if it can be had; not installed)
 	  build   what building needs: the .NET 10 SDK (only checked, never installed)
 
 	Exit status: 0 all is there; 1 something failed; 2 wrong usage;
@@ -136,4 +137,6 @@ esac
 install_packages
 [[ $what = build ]] || check_qemu_version
 check_dotnet
+# A second QEMU, of another age. Without it the tests that want it are skipped.
+[[ $what != tests ]] || "$(dirname "$0")/guest/qemu.sh" || say "going on without the QEMU of Debian 13"
 say "all that '$what' needs is here"

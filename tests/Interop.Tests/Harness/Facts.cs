@@ -17,6 +17,18 @@ public sealed class VmTheoryAttribute : TheoryAttribute
     public VmTheoryAttribute() => Skip = VmFactAttribute.Lacking;
 }
 
+/// <summary>A test that boots VMs with the installed QEMU and with that of Debian 13.</summary>
+public sealed class TwoQemusFactAttribute : FactAttribute
+{
+    public TwoQemusFactAttribute()
+    {
+        if (VmFactAttribute.Lacking is { } missing)
+            Skip = missing;
+        else if (!File.Exists(Repository.OtherQemu))
+            Skip = "the QEMU of Debian 13 is not there: deploy/guest/qemu.sh";
+    }
+}
+
 /// <summary>A test against DPDK's virtio-user.</summary>
 public sealed class DpdkTheoryAttribute : TheoryAttribute
 {

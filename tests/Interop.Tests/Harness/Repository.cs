@@ -11,6 +11,9 @@ internal static class Repository
     /// <summary>A program of ours, as users have it; after <see cref="BuildAsync"/>.</summary>
     public static string Program(string name) => Path.Combine(Root, "bin", name);
 
+    /// <summary>The QEMU of another Debian release than this machine's; made by deploy/guest/qemu.sh.</summary>
+    public static string OtherQemu => Path.Combine(Root, "artifacts", "qemu-trixie", "qemu-system-x86_64");
+
     /// <summary>Builds our programs, unless they are up to date.</summary>
     public static Task BuildAsync() => Built.Value;
 

@@ -1,9 +1,10 @@
 using System.Globalization;
+using System.Text.Json;
 
 namespace InterGuest.Interop.Tests.Harness;
 
 /// <summary>A real VM, by the project's own script.</summary>
-public sealed class Vm(string name, string run) : IAsyncDisposable
+public sealed class Vm(string name, string run, string qemu = "qemu-system-x86_64") : IAsyncDisposable
 {
     private static readonly TimeSpan BootTimeout = TimeSpan.FromSeconds(180);
     private static readonly string Script = Repository.Script("deploy/guest/vm.sh");
@@ -11,9 +12,12 @@ public sealed class Vm(string name, string run) : IAsyncDisposable
     /// <summary>Its name.</summary>
     public string Name => name;
 
+    /// <summary>Which QEMU it runs in.</summary>
+    public string Qemu => qemu;
+
     /// <summary>Starts QEMU with these arguments.</summary>
-    public Task StartAsync(IEnumerable<string> qemu, int cpus = 1, string memory = "256M") =>
-        Command.MustAsync(Script, ["start", name, "--run", run, "--cpus", Number(cpus), "--memory", memory, "--", .. qemu]);
+    public Task StartAsync(IEnumerable<string> arguments, int cpus = 1, string memory = "256M") => Command.MustAsync(
+        Script, ["start", name, "--run", run, "--qemu", qemu, "--cpus", Number(cpus), "--memory", memory, "--", .. arguments]);
 
     /// <summary>Waits until the guest takes commands.</summary>
     public Task WaitAsync() => Command.MustAsync(Script, ["wait", name, "--run", run, "--timeout", Number((int)BootTimeout.TotalSeconds)], BootTimeout + TimeSpan.FromSeconds(20));
@@ -33,6 +37,14 @@ public sealed class Vm(string name, string run) : IAsyncDisposable
 
     /// <summary>The reset button; then <see cref="WaitAsync"/>.</summary>
     public Task ResetAsync() => Command.MustAsync(Script, ["reset", name, "--run", run]);
+
+    /// <summary>One QMP command.</summary>
+    /// <returns>QEMU's answer.</returns>
+    public async Task<JsonElement> QmpAsync(string command)
+    {
+        string answer = await Command.MustAsync(Script, ["qmp", name, "--run", run, command]);
+        return JsonDocument.Parse(answer).RootElement;
+    }
 
     /// <summary>SIGKILL to QEMU.</summary>
     public Task KillAsync() => Command.MustAsync(Script, ["kill", name, "--run", run]);

@@ -12,6 +12,9 @@ public sealed record VmPairOptions
     /// <summary>The same for bob alone.</summary>
     public string BobsDevice { get; init; } = "";
 
+    /// <summary>The QEMU that bob runs in.</summary>
+    public string BobsQemu { get; init; } = "qemu-system-x86_64";
+
     /// <summary>Queue pairs, and processors.</summary>
     public int Queues { get; init; } = 1;
 
@@ -28,7 +31,7 @@ public sealed class VmPair : IAsyncDisposable
     {
         (Switch, _options) = (process, options);
         Alice = new Vm("alice", process.Directory);
-        Bob = new Vm("bob", process.Directory);
+        Bob = new Vm("bob", process.Directory, options.BobsQemu);
     }
 
     public SwitchProcess Switch { get; }
@@ -81,14 +84,19 @@ public sealed class VmPair : IAsyncDisposable
     /// <summary>Starts a VM with the arguments that the CLI gives for its port.</summary>
     public Task StartAsync(Vm vm) => StartAsync(vm, _options.Device);
 
-    private async Task StartAsync(Vm vm, string more)
+    private async Task StartAsync(Vm vm, string more) => await vm.StartAsync(await ArgumentsAsync(vm, more), _options.Queues);
+
+    /// <summary>The arguments that the CLI gives for a VM's port.</summary>
+    /// <param name="vm">One of the two.</param>
+    /// <param name="more">More properties of virtio-net-pci.</param>
+    public async Task<string[]> ArgumentsAsync(Vm vm, string more)
     {
-        string json = await Switch.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--json");
+        string json = await Switch.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--qemu", vm.Qemu, "--json");
         string[] arguments = [.. JsonDocument.Parse(json).RootElement.GetProperty("arguments").EnumerateArray().Select(a => a.GetString()!)];
         int device = Array.FindIndex(arguments, a => a.StartsWith("virtio-net-pci", StringComparison.Ordinal));
         foreach (string property in new[] { more, vm == Bob ? _options.BobsDevice : "" })
             arguments[device] += property == "" ? "" : "," + property;
-        await vm.StartAsync(arguments, _options.Queues);
+        return arguments;
     }
 
     /// <summary>Waits for a VM's boot and gives it its address.</summary>
