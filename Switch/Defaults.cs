@@ -1,6 +1,6 @@
 namespace InterGuest.Switch;
 
-/// <summary>Where things are if nobody says: for root the system's places, for others their own.</summary>
+/// <summary>What holds if nobody says: for root the places of the system, for others their own.</summary>
 internal static class Defaults
 {
     public static string ControlSocket => Path.Combine(RunDirectory, "control.sock");
@@ -10,6 +10,9 @@ internal static class Defaults
     public static string StateDirectory => Environment.IsPrivilegedProcess
         ? "/var/lib/interguest"
         : Path.Combine(Home("XDG_STATE_HOME", ".local/state"), "interguest");
+
+    /// <summary>Some times what it takes to sleep and be woken.</summary>
+    public static TimeSpan BusyPoll => TimeSpan.FromMicroseconds(50);
 
     private static string RunDirectory => Environment.IsPrivilegedProcess
         ? "/run/interguest"

@@ -49,6 +49,9 @@ public sealed record SwitchOptions
 
     /// <summary>Threads that move frames.</summary>
     public int EventLoops { get; init; } = Math.Max(1, Environment.ProcessorCount);
+
+    /// <summary>For how long at most a thread that moves frames looks for more before it sleeps.</summary>
+    public TimeSpan BusyPoll { get; init; } = Defaults.BusyPoll;
 }
 
 /// <summary>PEM files for TLS on the control plane.</summary>

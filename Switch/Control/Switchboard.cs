@@ -46,7 +46,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         (_options, _time) = (options, time);
         Started = time.GetUtcNow();
         _reactor = new Reactor { Failed = failed };
-        _loops = [.. Enumerable.Range(0, options.EventLoops).Select(i => new EventLoop(i) { Failed = failed })];
+        _loops = [.. Enumerable.Range(0, options.EventLoops).Select(i => new EventLoop(i, options.BusyPoll) { Failed = failed })];
         _wiring = new Wiring(_loops);
         _replugs = new ReplugRunner(_reactor, time, (port, text) => Tell(EventKind.Changed, $"port {port.Name}: {text}", port, null));
         foreach (var loop in _loops)

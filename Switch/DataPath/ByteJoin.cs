@@ -77,7 +77,7 @@ public sealed class ByteJoin : SteppedJoin
         switch (_target.Queue.TryPop(_to))
         {
             case PopResult.Empty:
-                return _target.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+                return WaitFor(_target);
             case PopResult.BadRing:
                 return Blame(_target);
             case PopResult.BadChain:
@@ -94,7 +94,7 @@ public sealed class ByteJoin : SteppedJoin
         switch (_source.Queue.TryPop(_from))
         {
             case PopResult.Empty:
-                return _source.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+                return WaitFor(_source);
             case PopResult.BadRing:
                 return Blame(_source);
             case PopResult.BadChain:

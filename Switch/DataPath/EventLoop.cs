@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Native;
 using InterGuest.Virtio.Queues;
@@ -8,10 +9,12 @@ namespace InterGuest.Switch.DataPath;
 /// A thread that owns joins and the rings they use: sleeps until a guest kicks, then gives each join that has work a turn
 /// with a budget, so that no guest starves another.
 /// </summary>
-public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
+/// <param name="index">Its number.</param>
+/// <param name="busyPoll">For how long a join may look for more before it sleeps; nothing: never.</param>
+public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThread($"loop-{index}")
 {
     /// <summary>Rounds of turns between looks for kicks of joins that sleep.</summary>
-    private const int RoundsPerLook = 4;
+    private const int RoundsPerLook = 4, IdleRoundsPerLook = 16;
 
     /// <summary>How often queues without a kick are looked at, in milliseconds.</summary>
     private const int PollMilliseconds = 1;
@@ -19,6 +22,8 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     private readonly Dictionary<ulong, QueueEnd> _ends = [];
     private readonly List<Join> _joins = [];
     private readonly List<Join> _active = [];
+    private readonly long _mostBusyPoll = (long)(busyPoll.TotalSeconds * Stopwatch.Frequency);
+    private int _idle;
     private ulong _lastToken = WakeToken;
     private int _waiting;
     private int _limited;
@@ -63,14 +68,17 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
             // Before any sleep: what the last turns touched may have been gone.
             if (GuestMemory.TotalLosses != _losses)
                 FindLosses();
-            if (_active.Count == 0 || round % RoundsPerLook == 0)
+            if (_active.Count == 0 || round % (_idle == _active.Count ? IdleRoundsPerLook : RoundsPerLook) == 0)
                 Look(events);
             if (_waiting + _limited > 0)
                 WakeLate();
+            _idle = 0;
             // A turn can take its own join off the list, and a fault all those of its guest.
             for (int i = _active.Count - 1; i >= 0; i--)
                 if (i < _active.Count)
                     TurnGuarded(_active[i]);
+            if (_idle > 0)
+                PutToSleep();
         }
     }
 
@@ -102,9 +110,35 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
     private void OnKick(QueueEnd end)
     {
         end.Counters.Kicked();
+        long now = Stopwatch.GetTimestamp();
         foreach (var join in end.Joins)
+        {
+            if (!join.Active)
+                join.Poll.Woken(now, _mostBusyPoll);
             Activate(join);
+        }
     }
+
+    /// <summary>Those that have looked for long enough have their guests asked for kicks.</summary>
+    private void PutToSleep()
+    {
+        long now = Stopwatch.GetTimestamp();
+        for (int i = _active.Count - 1; i >= 0; i--)
+        {
+            var join = _active[i];
+            if (!join.Poll.IsIdle || join.Poll.GoesOn(now))
+                continue;
+            bool waited = join.WakeAt != 0;
+            if (join.TrySleep())
+                Deactivate(join);
+            else
+                join.Wake();
+            CountWaiting(join, waited);
+        }
+    }
+
+    /// <summary>A step that can change when a join wants to be woken is over.</summary>
+    private void CountWaiting(Join join, bool waited) => _waiting += (join.WakeAt != 0 ? 1 : 0) - (waited ? 1 : 0);
 
     private void TurnGuarded(Join join)
     {
@@ -133,9 +167,15 @@ public sealed class EventLoop(int index) : LoopThread($"loop-{index}")
         bool waited = join.WakeAt != 0;
         var result = join.Turn(join.Credit, out int spent);
         join.Credit -= spent;
-        _waiting += (join.WakeAt != 0 ? 1 : 0) - (waited ? 1 : 0);
+        CountWaiting(join, waited);
+        join.Poll.IsIdle = result == TurnResult.Idle;
+        if (spent > 0)
+            join.Poll.Progressed();
         switch (result)
         {
+            case TurnResult.Idle:
+                _idle++;
+                break;
             case TurnResult.Sleep:
                 Deactivate(join);
                 break;

@@ -8,7 +8,10 @@ public enum TurnResult
     /// <summary>There may be more to do.</summary>
     More,
 
-    /// <summary>Nothing to do until a guest kicks, or until <see cref="Join.WakeAt"/>; the join has asked for the kicks.</summary>
+    /// <summary>Nothing to do until the guest of <see cref="Join.WaitsFor"/> adds to that ring: see <see cref="Join.TrySleep"/>.</summary>
+    Idle,
+
+    /// <summary>Nothing to do until somebody activates the join.</summary>
     Sleep,
 
     /// <summary>Nothing may be done until <see cref="Join.Limit"/> lets it.</summary>
@@ -25,7 +28,10 @@ public abstract class Join : IDisposable
     public abstract IReadOnlyList<QueueEnd> Ends { get; }
 
     /// <summary>Whose ring is broken, after <see cref="TurnResult.Fault"/>.</summary>
-    public QueueEnd? Blamed { get; protected set; }
+    public QueueEnd? Blamed { get; private set; }
+
+    /// <summary>The ring it waits for, after <see cref="TurnResult.Idle"/>. Nobody was asked to kick yet.</summary>
+    public QueueEnd? WaitsFor { get; private set; }
 
     /// <summary>When it wants to be woken without a kick, by <see cref="Environment.TickCount64"/>; 0: never.</summary>
     public long WakeAt { get; protected internal set; }
@@ -42,6 +48,9 @@ public abstract class Join : IDisposable
     /// <summary>In its loop: the work it may still do before others have had theirs.</summary>
     internal int Credit { get; set; }
 
+    /// <summary>In its loop: how long it looks on when it has nothing to do.</summary>
+    internal BusyPoll Poll;
+
     /// <summary>Does work and shows the guests what was done.</summary>
     /// <param name="budget">How much, in units of <see cref="WorkCost"/>; the last step may go beyond it.</param>
     /// <param name="spent">How much it was.</param>
@@ -49,6 +58,10 @@ public abstract class Join : IDisposable
 
     /// <summary>Turns begin: kicks are not needed while there are.</summary>
     public abstract void Wake();
+
+    /// <summary>Ends looking: asks for the kick of whom it waits for.</summary>
+    /// <returns>False: there is something already, and a turn is due.</returns>
+    public virtual bool TrySleep() => !WaitsFor!.Queue.EnableKicks();
 
     /// <summary><see cref="WakeAt"/> has come.</summary>
     public virtual void TimeUp() => WakeAt = 0;
@@ -62,6 +75,20 @@ public abstract class Join : IDisposable
 
     /// <summary>Frees what it has; the rings are not its own.</summary>
     protected abstract void Dispose(bool disposing);
+
+    /// <summary>Ends the turn: there is nothing in this ring.</summary>
+    protected TurnResult WaitFor(QueueEnd end)
+    {
+        WaitsFor = end;
+        return TurnResult.Idle;
+    }
+
+    /// <summary>Ends the turn: the ring of this end is broken.</summary>
+    protected TurnResult Blame(QueueEnd end)
+    {
+        Blamed = end;
+        return TurnResult.Fault;
+    }
 
     /// <summary>Counts what is odd about a chain, and no fault.</summary>
     internal static void CountOddities(Chain chain, QueueCounters counters)

@@ -106,19 +106,15 @@ public sealed class NetJoin : Join
         switch (result)
         {
             case TransferResult.SourceEmpty:
-                return Source.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+                return WaitFor(Source);
             case TransferResult.TargetEmpty:
-                if (Target!.Queue.EnableKicks())
-                    return TurnResult.More;
-                BeginHold();
-                return TurnResult.Sleep;
+                return WaitFor(Target!);
             case TransferResult.More:
                 return TurnResult.More;
             case TransferResult.Limited:
                 return TurnResult.Limited;
             default:
-                Blamed = result == TransferResult.SourceFault ? Source : Target;
-                return TurnResult.Fault;
+                return Blame(result == TransferResult.SourceFault ? Source : Target!);
         }
     }
 
@@ -127,6 +123,16 @@ public sealed class NetJoin : Join
     {
         Source.Queue.DisableKicks();
         DisableTargetKicks();
+    }
+
+    /// <inheritdoc/>
+    public override bool TrySleep()
+    {
+        if (!base.TrySleep())
+            return false;
+        if (WaitsFor != Source)
+            BeginHold();
+        return true;
     }
 
     /// <inheritdoc/>

@@ -23,11 +23,4 @@ public abstract class SteppedJoin : Join
 
     /// <summary>Shows the guests what the steps did.</summary>
     protected abstract void Publish();
-
-    /// <summary>Ends the turn: the ring of this end is broken.</summary>
-    protected TurnResult Blame(QueueEnd end)
-    {
-        Blamed = end;
-        return TurnResult.Fault;
-    }
 }

@@ -62,7 +62,7 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
     {
         var result = requests.Queue.TryPop(_buffer);
         if (result == PopResult.Empty)
-            return requests.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+            return WaitFor(requests);
         if (result == PopResult.BadRing)
             return Blame(requests);
         Spent += WorkCost.Of(_buffer, BlockServingStart.Bytes);
@@ -86,7 +86,7 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
         switch (replies.Queue.TryPop(_message))
         {
             case PopResult.Empty:
-                return replies.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+                return WaitFor(replies);
             case PopResult.BadRing:
                 return Blame(replies);
             case PopResult.BadChain:

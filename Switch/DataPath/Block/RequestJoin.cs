@@ -137,7 +137,7 @@ public sealed class RequestJoin : SteppedJoin
         switch (Source.Queue.TryPop(_next))
         {
             case PopResult.Empty:
-                return Source.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+                return WaitFor(Source);
             case PopResult.BadRing:
                 return Blame(Source);
             case PopResult.BadChain:
@@ -224,7 +224,7 @@ public sealed class RequestJoin : SteppedJoin
         switch (PopBuffer(BlockServingRequest.Bytes + request.DataBytes))
         {
             case PopResult.Empty:
-                return _server!.Queue.EnableKicks() ? TurnResult.More : TurnResult.Sleep;
+                return WaitFor(_server!);
             case PopResult.BadRing:
                 return Blame(_server!);
         }
