@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using InterGuest.Switch.Control;
+using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Metrics;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Web;
@@ -31,6 +32,8 @@ internal static partial class SwitchApplication
             var logger = app.Services.GetRequiredService<ILogger<SwitchHost>>();
             LogReady(logger, Product.Version, string.Join(" and ", Endpoints(options)));
             ready?.Invoke(app.Services);
+            if (options.WarmsUp)
+                WarmUp.Begin(app.Lifetime.ApplicationStopping);
             await app.WaitForShutdownAsync(cancel);
         }
     }

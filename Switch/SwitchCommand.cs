@@ -96,6 +96,7 @@ internal static class SwitchCommand
             () => guard.Apply(parsed, SwitchOptionsParser.Parse(parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops)) with
             {
                 BusyPoll = TimeSpan.FromMicroseconds(parsed.GetValue(busyPoll)),
+                WarmsUp = true,
                 RoundsBit = 1UL << parsed.GetValue(bit),
                 Metrics = SwitchOptionsParser.HttpAddress("--metrics", parsed.GetValue(metrics)),
                 Web = SwitchOptionsParser.HttpAddress("--web", parsed.GetValue(web)),

@@ -52,6 +52,9 @@ public sealed record SwitchOptions
 
     /// <summary>For how long at most a thread that moves frames looks for more before it sleeps.</summary>
     public TimeSpan BusyPoll { get; init; } = Defaults.BusyPoll;
+
+    /// <summary>Whether to have the data path compiled for speed before guests need it.</summary>
+    public bool WarmsUp { get; init; }
 }
 
 /// <summary>PEM files for TLS on the control plane.</summary>

@@ -14,7 +14,10 @@ namespace InterGuest.Switch.DataPath;
 public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThread($"loop-{index}")
 {
     /// <summary>Rounds of turns between looks for kicks of joins that sleep.</summary>
-    private const int RoundsPerLook = 4, IdleRoundsPerLook = 16;
+    private const uint RoundsPerLook = 4, IdleRoundsPerLook = 64;
+
+    /// <summary>Rounds between looks at the clock while a join has nothing to do: a look costs as much as a frame or two.</summary>
+    private const uint RoundsPerClock = 8;
 
     /// <summary>How often queues without a kick are looked at, in milliseconds.</summary>
     private const int PollMilliseconds = 1;
@@ -63,23 +66,27 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     protected override void Run()
     {
         var events = new PollEvent[64];
-        for (int round = 0; !Stopping; round++)
-        {
-            // Before any sleep: what the last turns touched may have been gone.
-            if (GuestMemory.TotalLosses != _losses)
-                FindLosses();
-            if (_active.Count == 0 || round % (_idle == _active.Count ? IdleRoundsPerLook : RoundsPerLook) == 0)
-                Look(events);
-            if (_waiting + _limited > 0)
-                WakeLate();
-            _idle = 0;
-            // A turn can take its own join off the list, and a fault all those of its guest.
-            for (int i = _active.Count - 1; i >= 0; i--)
-                if (i < _active.Count)
-                    TurnGuarded(_active[i]);
-            if (_idle > 0)
-                PutToSleep();
-        }
+        for (uint round = 0; !Stopping; round++)
+            Round(round, events);
+    }
+
+    // Apart from the endless loop, so that it is compiled again once it is known how it goes.
+    private void Round(uint round, PollEvent[] events)
+    {
+        // Before any sleep: what the last turns touched may have been gone.
+        if (GuestMemory.TotalLosses != _losses)
+            FindLosses();
+        if (_active.Count == 0 || round % (_idle == _active.Count ? IdleRoundsPerLook : RoundsPerLook) == 0)
+            Look(events);
+        if (_waiting + _limited > 0)
+            WakeLate();
+        _idle = 0;
+        // A turn can take its own join off the list, and a fault all those of its guest.
+        for (int i = _active.Count - 1; i >= 0; i--)
+            if (i < _active.Count)
+                TurnGuarded(_active[i]);
+        if (_idle > 0 && round % RoundsPerClock == 0)
+            PutToSleep();
     }
 
     private void Look(PollEvent[] events)
@@ -240,6 +247,7 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
         if (join.Active || join.LimitedUntil != 0)
             return;
         join.Active = true;
+        join.Poll.IsIdle = false; // whatever it waited for: it is to have a turn before it sleeps
         _active.Add(join);
         join.Wake();
     }

@@ -1,4 +1,12 @@
 using System.Globalization;
+using BenchmarkDotNet.Columns;
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Diagnosers;
+using BenchmarkDotNet.Exporters;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Loggers;
+using BenchmarkDotNet.Running;
+using BenchmarkDotNet.Toolchains.InProcess.NoEmit;
 
 namespace InterGuest.Benchmarks;
 
@@ -6,20 +14,43 @@ namespace InterGuest.Benchmarks;
 internal static class Program
 {
     private const string Usage = """
-        usage: Benchmarks fairness [SECONDS]
+        usage: Benchmarks micro [BenchmarkDotNet's options, as --filter '*Forward*']
+               Benchmarks fairness [SECONDS]
+               Benchmarks flip [SECONDS]
 
+        micro     the parts of the data path, in ns per frame and bytes allocated
         fairness  a link's rate on a loop of its own, and with another guest that floods the same loop, in turn, SECONDS (2)
                   each: what the other takes away. A fair loop leaves half or more.
+        flip      a copy beside mapping the sender's pages in the receiver's place, by size, SECONDS (1) each
         """;
 
     private static int Main(string[] args)
     {
-        if (args is not ["fairness", .. var rest] || rest.Length > 1)
+        switch (args)
         {
-            Console.Error.WriteLine(Usage);
-            return 2;
+            case ["micro", .. var options]:
+                BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(options.Length > 0 ? options : ["--filter", "*"], Config());
+                return 0;
+            case ["fairness"] or ["fairness", _]:
+                FairnessBenchmark.Run(Seconds(args, 2));
+                return 0;
+            case ["flip"] or ["flip", _]:
+                PageFlipBenchmark.Run(Seconds(args, 1));
+                return 0;
+            default:
+                Console.Error.WriteLine(Usage);
+                return 2;
         }
-        FairnessBenchmark.Run(TimeSpan.FromSeconds(rest.Length == 0 ? 2 : double.Parse(rest[0], CultureInfo.InvariantCulture)));
-        return 0;
     }
+
+    private static TimeSpan Seconds(string[] args, double otherwise) =>
+        TimeSpan.FromSeconds(args.Length < 2 ? otherwise : double.Parse(args[1], CultureInfo.InvariantCulture));
+
+    // In this process: a project made on the fly would need a registry.
+    private static ManualConfig Config() => ManualConfig.CreateEmpty()
+        .AddJob(Job.ShortRun.WithToolchain(InProcessNoEmitToolchain.Instance))
+        .AddDiagnoser(MemoryDiagnoser.Default)
+        .AddColumnProvider(DefaultColumnProviders.Instance)
+        .AddExporter(MarkdownExporter.GitHub)
+        .AddLogger(ConsoleLogger.Default);
 }

@@ -34,8 +34,9 @@ public class EventLoopHostileTests
         sender.Transmit(0).Send(default, Frames.Numbered(1, 60));
         Wait.Until(() => !other.WantsKick && ring.WantsKick, "the first queue waits for buffers");
         // A late kick, as any driver makes: what it is about has been taken already.
+        long heard = sent.Kicks;
         sender.Transmit(1).Kick.Signal();
-        Wait.Until(() => sent.Kicks >= 2, "the late kick is heard");
+        Wait.Until(() => sent.Kicks > heard, "the late kick is heard");
         fixture.LetItLook();
         receiver.Receive().PostBuffers(1, 2048);
         Wait.Until(() => link.Frames == 1, "the frame that waits is delivered when there are buffers", AtOnce);
