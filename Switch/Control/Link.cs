@@ -132,7 +132,7 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
             if (refused == 0)
                 continue;
             var cost = CountersFrom(sender).Translation;
-            yield return $"{sender.Name} may send what {receiver.Name} refused ({string.Join(", ", Features.NamesOfNet(refused))}): the switch does it per frame, "
+            yield return $"{sender.Name} may send what {receiver.Name} refused ({string.Join(", ", FeatureNames.Net.Of(refused))}): the switch does it per frame, "
                 + $"{cost.Frames} frames in {cost.Time.TotalSeconds:0.###} s of its time so far";
         }
     }

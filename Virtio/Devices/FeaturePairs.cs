@@ -6,9 +6,6 @@ public static class FeaturePairs
     // The MTU is a feature of both that needs itself; the others are about a frame on its way from one to the other.
     private static readonly FeatureRule[] Sending = [.. FeatureTable.Net.Rules.Where(r => r.Fit == FeatureFit.Needs && r.Counterpart != r.Mask)];
 
-    /// <summary>All features for sending that have a counterpart for receiving.</summary>
-    public static ulong AllSend { get; } = Sending.Aggregate(0UL, (all, r) => all | r.Mask);
-
     /// <summary>The receive features that a driver's frames may need, by what it accepted for sending.</summary>
     public static ulong MayReceive(ulong senderFeatures)
     {
@@ -17,15 +14,5 @@ public static class FeaturePairs
             if ((senderFeatures & rule.Mask) != 0)
                 needed |= rule.Counterpart;
         return needed;
-    }
-
-    /// <summary>The send features that frames for a driver may use, by what it accepted for receiving.</summary>
-    public static ulong MaySend(ulong receiverFeatures)
-    {
-        ulong allowed = 0;
-        foreach (var rule in Sending)
-            if ((receiverFeatures & rule.Counterpart) == rule.Counterpart)
-                allowed |= rule.Mask;
-        return allowed;
     }
 }

@@ -6,9 +6,11 @@ namespace InterGuest.Virtio.Devices;
 /// </summary>
 public sealed partial class FeatureTable
 {
-    private FeatureTable(string device, params FeatureRule[] rules)
+    private readonly FeatureNames _names;
+
+    private FeatureTable(string device, FeatureNames names, params FeatureRule[] rules)
     {
-        (Device, Rules) = (device, rules);
+        (Device, _names, Rules) = (device, names, rules);
         Paired = Where(FeatureFit.Needs) | Where(FeatureFit.Serves);
     }
 
@@ -78,12 +80,7 @@ public sealed partial class FeatureTable
     public FeatureRule? Rule(int bit) => Rules.FirstOrDefault(r => r.Bit == bit);
 
     /// <summary>The names of features, lowest bit first.</summary>
-    public IEnumerable<string> Names(ulong features)
-    {
-        for (int bit = 0; bit < 64; bit++)
-            if ((features >> bit & 1) != 0)
-                yield return Rule(bit)?.Name ?? (this == Net || bit > 23 ? Features.NamesOfNet(1UL << bit).First() : $"bit {bit}");
-    }
+    public IEnumerable<string> Names(ulong features) => _names.Of(features);
 
     private ulong Where(FeatureFit fit) => Rules.Where(r => r.Fit == fit).Aggregate(0UL, (all, r) => all | r.Mask);
 }

@@ -42,6 +42,9 @@ public static class Features
     /// <summary>Several pairs of queues (VIRTIO_NET_F_MQ).</summary>
     public const ulong NetMultiqueue = 1UL << 22;
 
+    /// <summary>The largest buffer of a request's data is in the configuration (VIRTIO_BLK_F_SIZE_MAX; 5.2.3).</summary>
+    public const ulong BlockSizeMax = 1UL << 1;
+
     /// <summary>The most buffers of a request's data are in the configuration (VIRTIO_BLK_F_SEG_MAX; 5.2.3).</summary>
     public const ulong BlockSegmentMax = 1UL << 2;
 
@@ -87,11 +90,17 @@ public static class Features
     /// <summary>Not a legacy driver (VIRTIO_F_VERSION_1).</summary>
     public const ulong Version1 = 1UL << 32;
 
+    /// <summary>Addresses are those of the platform's bus (VIRTIO_F_ACCESS_PLATFORM).</summary>
+    public const ulong AccessPlatform = 1UL << 33;
+
     /// <summary>Virtqueues in the packed format (VIRTIO_F_RING_PACKED).</summary>
     public const ulong RingPacked = 1UL << 34;
 
     /// <summary>Buffers are used in the order they were made available (VIRTIO_F_IN_ORDER).</summary>
     public const ulong InOrder = 1UL << 35;
+
+    /// <summary>Kicks say how far the driver has come (VIRTIO_F_NOTIFICATION_DATA).</summary>
+    public const ulong NotificationData = 1UL << 38;
 
     /// <summary>The driver can reset single queues (VIRTIO_F_RING_RESET).</summary>
     public const ulong RingReset = 1UL << 40;
@@ -104,39 +113,4 @@ public static class Features
 
     /// <summary>The driver may send UDP datagrams to be cut into datagrams (VIRTIO_NET_F_HOST_USO).</summary>
     public const ulong NetHostUso = 1UL << 56;
-
-    private static readonly string?[] NetNames = BuildNames();
-
-    /// <summary>The names of the bits of a network device, lowest first, as the specification writes them.</summary>
-    public static IEnumerable<string> NamesOfNet(ulong features)
-    {
-        for (int bit = 0; bit < 64; bit++)
-            if ((features >> bit & 1) != 0)
-                yield return NetNames[bit] ?? $"bit {bit}";
-    }
-
-    private static string?[] BuildNames()
-    {
-        var names = new string?[64];
-        (int Bit, string Name)[] known =
-        [
-            (0, "VIRTIO_NET_F_CSUM"), (1, "VIRTIO_NET_F_GUEST_CSUM"), (2, "VIRTIO_NET_F_CTRL_GUEST_OFFLOADS"),
-            (3, "VIRTIO_NET_F_MTU"), (5, "VIRTIO_NET_F_MAC"), (7, "VIRTIO_NET_F_GUEST_TSO4"), (8, "VIRTIO_NET_F_GUEST_TSO6"),
-            (9, "VIRTIO_NET_F_GUEST_ECN"), (10, "VIRTIO_NET_F_GUEST_UFO"), (11, "VIRTIO_NET_F_HOST_TSO4"),
-            (12, "VIRTIO_NET_F_HOST_TSO6"), (13, "VIRTIO_NET_F_HOST_ECN"), (14, "VIRTIO_NET_F_HOST_UFO"),
-            (15, "VIRTIO_NET_F_MRG_RXBUF"), (16, "VIRTIO_NET_F_STATUS"), (17, "VIRTIO_NET_F_CTRL_VQ"),
-            (18, "VIRTIO_NET_F_CTRL_RX"), (19, "VIRTIO_NET_F_CTRL_VLAN"), (21, "VIRTIO_NET_F_GUEST_ANNOUNCE"),
-            (22, "VIRTIO_NET_F_MQ"), (23, "VIRTIO_NET_F_CTRL_MAC_ADDR"), (24, "VIRTIO_F_NOTIFY_ON_EMPTY"), (26, "VHOST_F_LOG_ALL"),
-            (27, "VIRTIO_F_ANY_LAYOUT"), (28, "VIRTIO_F_INDIRECT_DESC"), (29, "VIRTIO_F_EVENT_IDX"),
-            (30, "VHOST_USER_F_PROTOCOL_FEATURES"), (32, "VIRTIO_F_VERSION_1"), (33, "VIRTIO_F_ACCESS_PLATFORM"),
-            (34, "VIRTIO_F_RING_PACKED"), (35, "VIRTIO_F_IN_ORDER"), (36, "VIRTIO_F_ORDER_PLATFORM"), (37, "VIRTIO_F_SR_IOV"),
-            (38, "VIRTIO_F_NOTIFICATION_DATA"), (39, "VIRTIO_F_NOTIF_CONFIG_DATA"), (53, "VIRTIO_NET_F_NOTF_COAL"), (40, "VIRTIO_F_RING_RESET"), (49, "VIRTIO_F_MULTI_ROUND"), (54, "VIRTIO_NET_F_GUEST_USO4"),
-            (55, "VIRTIO_NET_F_GUEST_USO6"), (56, "VIRTIO_NET_F_HOST_USO"), (57, "VIRTIO_NET_F_HASH_REPORT"),
-            (59, "VIRTIO_NET_F_GUEST_HDRLEN"), (60, "VIRTIO_NET_F_RSS"), (61, "VIRTIO_NET_F_RSC_EXT"), (62, "VIRTIO_NET_F_STANDBY"),
-            (63, "VIRTIO_NET_F_SPEED_DUPLEX"),
-        ];
-        foreach (var (bit, name) in known)
-            names[bit] = name;
-        return names;
-    }
 }

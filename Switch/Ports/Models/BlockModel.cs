@@ -40,7 +40,7 @@ internal sealed class BlockModel : PortModel, IDisposable
 
     public override ulong Offer(ulong? peerAccepted, ulong offeredBefore) => BlockOffer.For(_queues, Disk, offeredBefore);
 
-    public override IEnumerable<string> NamesOf(ulong features) => BlockFeatures.NamesOf(features);
+    public override IEnumerable<string> NamesOf(ulong features) => FeatureNames.Block.Of(features);
 
     public override string NameOf(int ring) => "request";
 

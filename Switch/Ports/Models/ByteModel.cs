@@ -25,7 +25,7 @@ internal class ByteModel(PortType type) : PortModel
 
     public override ulong Offer(ulong? peerAccepted, ulong offeredBefore) => Everything | offeredBefore;
 
-    public override IEnumerable<string> NamesOf(ulong features) => BlockFeatures.NamesOfRings(features);
+    public override IEnumerable<string> NamesOf(ulong features) => FeatureNames.Rings.Of(features);
 
     public override string NameOf(int ring) => type switch
     {

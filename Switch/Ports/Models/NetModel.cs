@@ -25,7 +25,7 @@ internal sealed class NetModel(int queuePairs) : PortModel
 
     public override ulong Offer(ulong? peerAccepted, ulong offeredBefore) => NetOffer.For(queuePairs, offeredBefore);
 
-    public override IEnumerable<string> NamesOf(ulong features) => Features.NamesOfNet(features);
+    public override IEnumerable<string> NamesOf(ulong features) => FeatureNames.Net.Of(features);
 
     public override uint? QueuesFor(uint ring) => ring / 2 + 1;
 

@@ -29,7 +29,7 @@ public class NetOfferTests
     public void AGuestIsOfferedAllWhateverItsPeerTakes(string what, int pairs, ulong before, ulong offer)
     {
         Assert.NotEmpty(what);
-        Assert.Equal(Features.NamesOfNet(offer), Features.NamesOfNet(NetOffer.For(pairs, before)));
+        Assert.Equal(FeatureNames.Net.Of(offer), FeatureNames.Net.Of(NetOffer.For(pairs, before)));
     }
 
     [Fact]

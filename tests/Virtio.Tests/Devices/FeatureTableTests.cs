@@ -70,7 +70,7 @@ public class FeatureTableTests
     {
         foreach (var rule in FeatureTable.Net.Rules)
         {
-            Assert.Equal([rule.Name], Features.NamesOfNet(rule.Mask));
+            Assert.Equal([rule.Name], FeatureNames.Net.Of(rule.Mask));
             Assert.Equal(rule.Fit == FeatureFit.Alone, rule.Counterpart == 0);
             foreach (var other in FeatureTable.Net.Rules.Where(r => (rule.Counterpart & r.Mask) != 0))
                 Assert.True((other.Counterpart & rule.Mask) != 0, $"{rule.Name} is about {other.Name}, and that is not about it");

@@ -23,19 +23,30 @@ public class FeaturesTests
     public static TheoryData<int> Bits => [.. Specified.Keys];
 
     [Theory, MemberData(nameof(Bits))]
-    public void Spec_5_1_3_NamesAreTheSpecifications(int bit) => Assert.Equal([Specified[bit]], Features.NamesOfNet(1UL << bit));
+    public void Spec_5_1_3_NamesAreTheSpecifications(int bit) => Assert.Equal([Specified[bit]], FeatureNames.Net.Of(1UL << bit));
 
     [Theory]
     [InlineData(39, "VIRTIO_F_NOTIF_CONFIG_DATA")]
     [InlineData(53, "VIRTIO_NET_F_NOTF_COAL")]
-    public void Spec_1_2_BitsThatAreRarelySeenHaveNamesToo(int bit, string name) => Assert.Equal([name], Features.NamesOfNet(1UL << bit));
+    public void Spec_1_2_BitsThatAreRarelySeenHaveNamesToo(int bit, string name) => Assert.Equal([name], FeatureNames.Net.Of(1UL << bit));
 
     [Fact]
     public void UnknownBitsAreNumbersAndTheLowestComesFirst()
     {
-        Assert.Empty(Features.NamesOfNet(0));
-        Assert.Equal(["VIRTIO_NET_F_CSUM", "bit 4", "VIRTIO_NET_F_SPEED_DUPLEX"], Features.NamesOfNet(1UL << 63 | 1UL << 4 | 1));
-        Assert.Equal(64, Features.NamesOfNet(ulong.MaxValue).Distinct().Count());
+        Assert.Empty(FeatureNames.Net.Of(0));
+        Assert.Equal(["VIRTIO_NET_F_CSUM", "bit 4", "VIRTIO_NET_F_SPEED_DUPLEX"], FeatureNames.Net.Of(1UL << 63 | 1UL << 4 | 1));
+        Assert.Equal(64, FeatureNames.Net.Of(ulong.MaxValue).Distinct().Count());
+    }
+
+    [Fact]
+    public void Spec_2_2_TheMeaningOfBitsFrom24To49DoesNotDependOnTheDevice()
+    {
+        for (int bit = 0; bit < 64; bit++)
+        {
+            bool isShared = bit is >= 24 and < 50;
+            Assert.Equal(isShared || FeatureNames.Net[bit].StartsWith("bit", StringComparison.Ordinal), FeatureNames.Net[bit] == FeatureNames.Rings[bit]);
+            Assert.Equal(isShared || FeatureNames.Block[bit].StartsWith("bit", StringComparison.Ordinal), FeatureNames.Block[bit] == FeatureNames.Rings[bit]);
+        }
     }
 
     [Theory]
