@@ -39,6 +39,9 @@ internal sealed class AttachBlockRole(Action wake) : IRole
     /// <inheritdoc/>
     public bool IsDone => false;
 
+    /// <inheritdoc/>
+    public ulong Wanted => BlockDriver.Wanted;
+
     /// <summary>Does something, however long it takes. From any thread.</summary>
     public Task<BlockStatus> DoAsync(BlockOrder order)
     {

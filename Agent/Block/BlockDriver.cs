@@ -27,8 +27,8 @@ internal sealed class BlockDriver
     private const uint Page = 4096;
     private const byte NotYet = 0xff;
 
-    private const ulong Wanted = Features.Version1 | Features.RingEventIndex | Features.RingIndirectDescriptors
-        | Features.BlockReadOnly | Features.BlockSize | Features.BlockFlush | Features.BlockDiscard | Features.BlockWriteZeroes;
+    /// <summary>The features that it can use.</summary>
+    public const ulong Wanted = Features.RingIndirectDescriptors | Features.BlockReadOnly | Features.BlockSize | Features.BlockFlush | Features.BlockDiscard | Features.BlockWriteZeroes;
 
     private readonly DriverDevice _device;
     private readonly DriverQueue _queue;
@@ -37,24 +37,21 @@ internal sealed class BlockDriver
     private bool _added;
 
     /// <summary>Makes the queue and starts the device.</summary>
-    /// <param name="device">A block device.</param>
+    /// <param name="device">A block device, whose features are accepted.</param>
     /// <param name="slots">Requests in flight, if the queue has room for as many.</param>
     /// <param name="dataBytes">Most data of a request: whole pages.</param>
     /// <exception cref="AgentException">It is not such a device.</exception>
     public BlockDriver(DriverDevice device, int slots, int dataBytes)
     {
-        if ((device.Offered & Features.Version1) == 0)
-            throw new AgentException("the device is older than VIRTIO 1.0 (no VIRTIO_F_VERSION_1); this driver is not");
         int size = Math.Min(QueueSize, device.MaxQueueSize(Queue));
         if (size < PiecesOfRequest)
             throw new AgentException("the device has no queue for requests, so it is not a block device");
         _device = device;
-        ulong features = device.Offered & Wanted;
-        int indirect = (features & Features.RingIndirectDescriptors) != 0 ? PiecesOfRequest : 0;
-        _queue = DriverQueue.Create(device.Memory, size, features, indirect);
+        int indirect = (device.Accepted & Features.RingIndirectDescriptors) != 0 ? PiecesOfRequest : 0;
+        _queue = DriverQueue.Create(device.Memory, size, device.Accepted, indirect);
         _slots = [.. Enumerable.Range(0, Math.Min(slots, indirect > 0 ? size : size / PiecesOfRequest)).Select(_ => MakeSlot(dataBytes))];
         _free = new Stack<int>(Enumerable.Range(0, _slots.Length));
-        device.Start(features, [_queue]);
+        device.Start([_queue]);
     }
 
     /// <summary>Whether a request can be sent now.</summary>

@@ -62,6 +62,9 @@ internal sealed class ServeBlockRole : IRole, IDisposable
     public bool IsDone => false;
 
     /// <inheritdoc/>
+    public ulong Wanted => ServingDriver.Wanted;
+
+    /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
         _device = device;

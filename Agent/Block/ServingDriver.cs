@@ -15,6 +15,9 @@ internal sealed class ServingDriver
     private const int QueueSize = 256, PiecesOfMessage = 2, Announcements = 4;
     private const uint Page = 4096;
 
+    /// <summary>The features that it can use.</summary>
+    public const ulong Wanted = Features.RingIndirectDescriptors;
+
     private readonly DriverDevice _device;
     private readonly DriverQueue _requests;
     private readonly DriverQueue _replies;
@@ -25,22 +28,19 @@ internal sealed class ServingDriver
     private bool _replied;
 
     /// <summary>Makes the queues, posts all slots, and starts the device.</summary>
-    /// <param name="device">A device with the two queues.</param>
+    /// <param name="device">A device with the two queues, whose features are accepted.</param>
     /// <param name="slots">As many, if the queues have room for them.</param>
     /// <param name="maxData">Bytes of data of a slot: whole pages.</param>
     /// <exception cref="AgentException">It is not such a device.</exception>
     public ServingDriver(DriverDevice device, int slots, int maxData)
     {
-        if ((device.Offered & Features.Version1) == 0)
-            throw new AgentException("the device is older than VIRTIO 1.0 (no VIRTIO_F_VERSION_1); this driver is not");
         int size = Math.Min(QueueSize, Math.Min(device.MaxQueueSize(RequestQueue), device.MaxQueueSize(ReplyQueue)));
         if (size == 0)
             throw new AgentException("the device has not the two queues of a block server");
         _device = device;
-        ulong features = device.Offered & (Features.Version1 | Features.RingEventIndex | Features.RingIndirectDescriptors);
-        int indirect = (features & Features.RingIndirectDescriptors) != 0 ? PiecesOfMessage : 0;
-        _requests = DriverQueue.Create(device.Memory, size, features, indirect);
-        _replies = DriverQueue.Create(device.Memory, size, features, indirect);
+        int indirect = (device.Accepted & Features.RingIndirectDescriptors) != 0 ? PiecesOfMessage : 0;
+        _requests = DriverQueue.Create(device.Memory, size, device.Accepted, indirect);
+        _replies = DriverQueue.Create(device.Memory, size, device.Accepted, indirect);
         int chains = indirect > 0 ? size : size / PiecesOfMessage;
         _slots = [.. Enumerable.Range(0, Math.Min(slots, chains - Announcements)).Select(_ => MakeSlot(maxData))];
         _announcements = [.. Enumerable.Range(0, Announcements).Select(_ => device.Memory.Allocate(BlockAnnouncement.Bytes))];
@@ -48,7 +48,7 @@ internal sealed class ServingDriver
         for (int slot = 0; slot < _slots.Length; slot++)
             Post(slot);
         _requests.Publish();
-        device.Start(features, [_requests, _replies]);
+        device.Start([_requests, _replies]);
         _posted = false;
         device.Kick(RequestQueue);
     }

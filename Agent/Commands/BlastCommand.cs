@@ -9,6 +9,7 @@ namespace InterGuest.Agent.Commands;
 internal static class BlastCommand
 {
     private static readonly GuestOptions Guest = new();
+    private static readonly FeatureOptions Accept = new();
     private static readonly Option<long> Size = NumberOption.Whole("--size", "BYTES", "Of a frame", 1514, TestFrame.MinBytes, TestFrame.MaxBytes);
     private static readonly Option<long> Count = NumberOption.Whole("--count", "N", "Frames to send; 0: no end", 0, 0, long.MaxValue);
     private static readonly Option<TimeSpan> Duration = NumberOption.Duration("--for", "How long to send; 0: no end", "0");
@@ -26,6 +27,7 @@ internal static class BlastCommand
             + "Ends by --count, --for or Ctrl-C. What the link dropped, the sink and 'interguest status' tell.")
         { Size, Count, Duration, Rate, Queue, Poll, Json };
         Guest.AddTo(command);
+        Accept.AddTo(command);
         command.SetAction((parsed, cancel) => RunAsync(context, parsed, cancel));
         return command;
     }
@@ -42,8 +44,8 @@ internal static class BlastCommand
             Poll = parsed.GetValue(Poll),
         };
         var role = new BlastRole(options, context.Time);
-        using var guest = Guest.Make(parsed, NetMemory.Bytes(options.Size, options.QueueSize));
-        await new RoleLoop(guest, context.Log).RunAsync(role, cancel);
+        using var guest = Guest.Make(parsed, NetMemory.Bytes(options.Size, options.QueueSize), Accept.RoundsBit(parsed));
+        await new RoleLoop(guest, context.Log, Accept.Refused(parsed)).RunAsync(role, cancel);
         long bytes = role.Completed * options.Size;
         if (parsed.GetValue(Json))
             Report.WriteJson(context.Out, new { role.Sent, role.Completed, role.Abandoned, options.Size, Bytes = bytes, Seconds = role.Elapsed.TotalSeconds });

@@ -36,8 +36,9 @@ internal sealed class GuestOptions
     /// <summary>The guest that was asked for.</summary>
     /// <param name="parsed">The command line.</param>
     /// <param name="memoryBytes">What its role needs.</param>
+    /// <param name="roundsBit">The number of VIRTIO_F_MULTI_ROUND; null: features are accepted once.</param>
     /// <exception cref="AgentException">It cannot be.</exception>
-    public IGuest Make(ParseResult parsed, long memoryBytes) => parsed.GetValue(_pci) is { } address
+    public IGuest Make(ParseResult parsed, long memoryBytes, int? roundsBit = null) => parsed.GetValue(_pci) is { } address
         ? new PciGuest(address, memoryBytes)
-        : new ProcessGuest(Path.GetFullPath(parsed.GetValue(_port)!), memoryBytes);
+        : new ProcessGuest(Path.GetFullPath(parsed.GetValue(_port)!), memoryBytes, roundsBit);
 }

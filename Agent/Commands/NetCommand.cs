@@ -11,6 +11,7 @@ namespace InterGuest.Agent.Commands;
 internal static class NetCommand
 {
     private static readonly GuestOptions Guest = new();
+    private static readonly FeatureOptions Accept = new();
     private static readonly Option<string> TapName = new("--tap")
     {
         HelpName = "NAME",
@@ -28,6 +29,7 @@ internal static class NetCommand
             + "  interguest-agent net --port /run/interguest/ports/host.sock --tap igtap0\n\n"
             + "Runs until Ctrl-C.") { TapName, Json };
         Guest.AddTo(command);
+        Accept.AddTo(command);
         command.SetAction((parsed, cancel) => RunAsync(context, parsed, cancel));
         return command;
     }
@@ -36,10 +38,10 @@ internal static class NetCommand
     {
         string name = parsed.GetValue(TapName)!;
         using var tap = Open(name);
-        using var guest = Guest.Make(parsed, NetMemory.Bytes(TapRole.LargestFrame, TapRole.QueueSize));
+        using var guest = Guest.Make(parsed, NetMemory.Bytes(TapRole.LargestFrame, TapRole.QueueSize), Accept.RoundsBit(parsed));
         var role = new TapRole(tap);
         context.Log.Say($"tap {name}: attached; give it an address and set it up, if it is not yet: ip link set {name} up");
-        await new RoleLoop(guest, context.Log).RunAsync(role, cancel);
+        await new RoleLoop(guest, context.Log, Accept.Refused(parsed)).RunAsync(role, cancel);
         if (parsed.GetValue(Json))
             Report.WriteJson(context.Out, new { role.Sent, role.Received, role.Refused });
         else

@@ -9,6 +9,7 @@ namespace InterGuest.Agent.Commands;
 internal static class PingCommand
 {
     private static readonly GuestOptions Guest = new();
+    private static readonly FeatureOptions Accept = new();
     private static readonly Option<long> Count = NumberOption.Whole("--count", "N", "Requests to send; 0: until Ctrl-C", 0, 0, long.MaxValue);
     private static readonly Option<long> Size = NumberOption.Whole("--size", "BYTES", "Of a frame", TestFrame.MinBytes, TestFrame.MinBytes, TestFrame.MaxBytes);
     private static readonly Option<TimeSpan> Interval = NumberOption.Duration("--interval", "From a request to the next; 0: at once after the answer", "1s");
@@ -25,6 +26,7 @@ internal static class PingCommand
             + "  interguest-agent ping --port a.sock --interval 0 --count 100000 --quiet\n\n"
             + "Exit status 1: no answer came.") { Count, Size, Interval, Timeout, Poll, Quiet, Json };
         Guest.AddTo(command);
+        Accept.AddTo(command);
         command.SetAction((parsed, cancel) => RunAsync(context, parsed, cancel));
         return command;
     }
@@ -45,8 +47,8 @@ internal static class PingCommand
             if (!silent)
                 context.Out.WriteLine($"{options.Size} bytes: seq={sequence} time={Report.Time(took)}");
         });
-        using var guest = Guest.Make(parsed, NetMemory.Bytes(options.Size, PingRole.QueueSize));
-        await new RoleLoop(guest, context.Log).RunAsync(role, cancel);
+        using var guest = Guest.Make(parsed, NetMemory.Bytes(options.Size, PingRole.QueueSize), Accept.RoundsBit(parsed));
+        await new RoleLoop(guest, context.Log, Accept.Refused(parsed)).RunAsync(role, cancel);
         Write(context.Out, role, parsed.GetValue(Json));
         return role.Times.Count > 0 ? ExitCodes.Success : ExitCodes.Failed;
     }

@@ -9,6 +9,7 @@ namespace InterGuest.Agent.Commands;
 internal static class SinkCommand
 {
     private static readonly GuestOptions Guest = new();
+    private static readonly FeatureOptions Accept = new();
     private static readonly Option<long> Count = NumberOption.Whole("--count", "N", "End after so many frames of a blast; 0: no end", 0, 0, long.MaxValue);
     private static readonly Option<TimeSpan> Duration = NumberOption.Duration("--for", "End after so long; 0: no end", "0");
     private static readonly Option<long> Largest = NumberOption.Whole("--size", "BYTES", "Of the largest frame", TestFrame.MaxBytes, TestFrame.MinBytes, TestFrame.MaxBytes);
@@ -26,6 +27,7 @@ internal static class SinkCommand
             + "Ends by --count, --for or Ctrl-C. Exit status 1: a frame was missing, out of order or not as it was sent.")
         { Count, Duration, Largest, Queue, NoCheck, Poll, Json };
         Guest.AddTo(command);
+        Accept.AddTo(command);
         command.SetAction((parsed, cancel) => RunAsync(context, parsed, cancel));
         return command;
     }
@@ -42,8 +44,8 @@ internal static class SinkCommand
             Poll = parsed.GetValue(Poll),
         };
         var role = new SinkRole(options, context.Time);
-        using var guest = Guest.Make(parsed, NetMemory.Bytes(options.LargestFrame, options.QueueSize));
-        await new RoleLoop(guest, context.Log).RunAsync(role, cancel);
+        using var guest = Guest.Make(parsed, NetMemory.Bytes(options.LargestFrame, options.QueueSize), Accept.RoundsBit(parsed));
+        await new RoleLoop(guest, context.Log, Accept.Refused(parsed)).RunAsync(role, cancel);
         Write(context.Out, role, parsed.GetValue(Json));
         return role.Missing + role.OutOfOrder + role.Corrupt == 0 ? ExitCodes.Success : ExitCodes.Failed;
     }

@@ -8,7 +8,10 @@ internal interface IRole
     /// <summary>Whether it has done all it was asked to do.</summary>
     bool IsDone { get; }
 
-    /// <summary>Makes queues, posts buffers, starts the device.</summary>
+    /// <summary>The features to accept if they are offered, over <see cref="RoleLoop.Always"/>.</summary>
+    ulong Wanted => 0;
+
+    /// <summary>Makes queues, posts buffers, starts the device, by the features that were accepted. All of the guest's memory is free.</summary>
     /// <exception cref="AgentException">It is not the device that this role needs.</exception>
     void Start(DriverDevice device);
 

@@ -23,20 +23,16 @@ internal sealed class PairDriver
     private bool _added;
 
     /// <summary>Makes the queues, posts the receive buffers, and starts the device.</summary>
-    /// <param name="device">A device with such a pair.</param>
-    /// <param name="wanted">Features to accept if they are offered; those of the ring are added.</param>
+    /// <param name="device">A device with such a pair, whose features are accepted.</param>
     /// <param name="largestFrame">Bytes.</param>
     /// <param name="queueSize">Entries per queue, if the device has as many.</param>
     /// <param name="headerBytes">In front of every frame: a <see cref="NetHeader"/>, or 0.</param>
     /// <exception cref="AgentException">It is not such a device.</exception>
-    public PairDriver(DriverDevice device, ulong wanted, int largestFrame, int queueSize, int headerBytes = NetHeader.Bytes)
+    public PairDriver(DriverDevice device, int largestFrame, int queueSize, int headerBytes = NetHeader.Bytes)
     {
-        if ((device.Offered & Features.Version1) == 0)
-            throw new AgentException("the device is older than VIRTIO 1.0 (no VIRTIO_F_VERSION_1); this driver is not");
         (_device, _headerBytes) = (device, headerBytes);
-        ulong features = device.Offered & (wanted | Features.Version1 | Features.RingEventIndex);
-        _receive = MakeQueue(device, ReceiveQueue, features, queueSize);
-        _transmit = MakeQueue(device, TransmitQueue, features, queueSize);
+        _receive = MakeQueue(device, ReceiveQueue, queueSize);
+        _transmit = MakeQueue(device, TransmitQueue, queueSize);
         uint bufferBytes = (uint)(headerBytes + largestFrame);
         _receiveBuffers = MakeBuffers(device, _receive.Size, bufferBytes);
         _transmitBuffers = MakeBuffers(device, _transmit.Size, bufferBytes);
@@ -46,7 +42,7 @@ internal sealed class PairDriver
         for (int i = 0; i < _receiveBuffers.Length; i++)
             _receive.TryAdd([], [_receiveBuffers[i]], i);
         _receive.Publish();
-        device.Start(features, [_receive, _transmit]);
+        device.Start([_receive, _transmit]);
         _transmit.DisableCalls();
         device.Kick(ReceiveQueue);
     }
@@ -141,11 +137,11 @@ internal sealed class PairDriver
         _transmit.DisableCalls();
     }
 
-    private static DriverQueue MakeQueue(DriverDevice device, int index, ulong features, int wantedSize)
+    private static DriverQueue MakeQueue(DriverDevice device, int index, int wantedSize)
     {
         int size = Math.Min(wantedSize, device.MaxQueueSize(index));
         return size > 0
-            ? DriverQueue.Create(device.Memory, size, features)
+            ? DriverQueue.Create(device.Memory, size, device.Accepted)
             : throw new AgentException($"the device has no queue {index}, so it is not of the kind that this role drives");
     }
 

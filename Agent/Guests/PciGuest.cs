@@ -34,7 +34,6 @@ internal sealed class PciGuest : IGuest
     /// <inheritdoc/>
     public DriverDevice Open()
     {
-        _memory.FreeAll();
         try
         {
             return PciDevice.Open(_address, _memory);

@@ -13,17 +13,19 @@ internal sealed class ProcessGuest : IGuest
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(5);
 
     private readonly string _socket;
+    private readonly int? _roundsBit;
     private readonly DriverMemory _memory;
 
     /// <summary>Makes the guest's memory.</summary>
     /// <param name="socket">The port's socket.</param>
     /// <param name="memoryBytes">A multiple of the page size. What is not used costs nothing.</param>
+    /// <param name="roundsBit">The number of VIRTIO_F_MULTI_ROUND; null: features are accepted once.</param>
     /// <exception cref="AgentException">The socket's path is too long.</exception>
-    public ProcessGuest(string socket, long memoryBytes)
+    public ProcessGuest(string socket, long memoryBytes, int? roundsBit)
     {
         if (!UnixSocket.Fits(socket))
             throw new AgentException($"--port: {socket} is longer than the {UnixSocket.MaxPathBytes} bytes that a socket's path may have");
-        _socket = socket;
+        (_socket, _roundsBit) = (socket, roundsBit);
         _memory = new DriverMemory(memoryBytes, MemoryStart);
     }
 
@@ -33,10 +35,9 @@ internal sealed class ProcessGuest : IGuest
     /// <inheritdoc/>
     public DriverDevice Open()
     {
-        _memory.FreeAll();
         try
         {
-            return VhostUserDevice.Connect(_socket, _memory, AnswerTime);
+            return VhostUserDevice.Connect(_socket, _memory, AnswerTime, _roundsBit);
         }
         catch (NativeException e) when (IsHopeless(e))
         {

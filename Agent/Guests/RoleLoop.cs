@@ -1,16 +1,25 @@
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Transport;
 
 namespace InterGuest.Agent.Guests;
 
 /// <summary>
-/// Runs a role on a guest's device, through every loss of the device: a switch that goes away is waited for.
+/// Runs a role on a guest's device, through every loss of the device: a switch that goes away is waited for. Negotiates the
+/// device's features, in rounds if it offers them so.
 /// </summary>
-internal sealed class RoleLoop(IGuest guest, AgentLog log)
+/// <param name="guest">Where the device comes from.</param>
+/// <param name="log">Told what is waited for.</param>
+/// <param name="refused">Features not to accept, though they are offered and the role could use them.</param>
+internal sealed class RoleLoop(IGuest guest, AgentLog log, ulong refused = 0)
 {
+    /// <summary>The features that every role wants. The first cannot be refused.</summary>
+    public const ulong Always = Features.Version1 | Features.RingEventIndex;
+
     private const int RetryMilliseconds = 100, TurnsBetweenLooks = 256;
 
     private readonly Lock _lock = new();
     private DriverDevice? _device;
+    private string _told = "";
 
     /// <summary>Ends the wait of the role, if it waits. From any thread.</summary>
     public void Wake()
@@ -24,31 +33,35 @@ internal sealed class RoleLoop(IGuest guest, AgentLog log)
     public void Run(IRole role, CancellationToken cancel)
     {
         using var onCancel = cancel.Register(Wake);
-        string told = "";
-        while (!cancel.IsCancellationRequested && !role.IsDone)
+        while (!IsOver(role, cancel))
         {
             try
             {
-                RunOnce(role, () => told = Tell(told, $"{guest.Name}: running"), cancel);
+                RunOnce(role, cancel);
             }
             catch (DeviceLostException e)
             {
-                told = Tell(told, $"{guest.Name}: {e.Message}; waiting for it");
+                Tell($"{e.Message}; waiting for it");
                 cancel.WaitHandle.WaitOne(RetryMilliseconds);
             }
         }
     }
 
-    private void RunOnce(IRole role, Action started, CancellationToken cancel)
+    private static bool IsOver(IRole role, CancellationToken cancel) => cancel.IsCancellationRequested || role.IsDone;
+
+    private void RunOnce(IRole role, CancellationToken cancel)
     {
         using var device = guest.Open();
         lock (_lock)
             _device = device;
         try
         {
-            role.Start(device);
-            started();
-            Turn(role, device, cancel);
+            while (Agree(role, device, cancel))
+            {
+                Drive(role, device, cancel);
+                if (device.IsToLookAgain)
+                    device.Reset();
+            }
         }
         catch (InvalidDataException e)
         {
@@ -59,26 +72,54 @@ internal sealed class RoleLoop(IGuest guest, AgentLog log)
         {
             lock (_lock)
                 _device = null;
+        }
+    }
+
+    /// <summary>Accepts features, round by round, until the last.</summary>
+    /// <returns>False: the role is over.</returns>
+    private bool Agree(IRole role, DriverDevice device, CancellationToken cancel)
+    {
+        while (!IsOver(role, cancel))
+        {
+            if (device.TryAccept(((role.Wanted | Always) & ~refused) | Features.Version1))
+                return (device.Accepted & Features.Version1) != 0
+                    ? true
+                    : throw new AgentException("the device is older than VIRTIO 1.0 (no VIRTIO_F_VERSION_1); this driver is not");
+            Tell("agrees on features, in rounds, with the guest at the other end of the link");
+            while (!device.IsToLookAgain && !IsOver(role, cancel))
+                device.Wait(RetryMilliseconds);
+            if (device.IsToLookAgain)
+                device.Reset();
+        }
+        return false;
+    }
+
+    private void Drive(IRole role, DriverDevice device, CancellationToken cancel)
+    {
+        device.Memory.FreeAll();
+        try
+        {
+            role.Start(device);
+            Tell("running");
+            for (uint turns = 1; !IsOver(role, cancel) && !device.IsToLookAgain; turns++)
+            {
+                if (!role.Work())
+                    device.Wait(role.Arm());
+                else if (turns % TurnsBetweenLooks == 0)
+                    device.Wait(0); // a busy role, too, must learn that its device is gone
+            }
+        }
+        finally
+        {
             role.Stop();
         }
     }
 
-    private static void Turn(IRole role, DriverDevice device, CancellationToken cancel)
+    /// <summary>Says what has not been said just before.</summary>
+    private void Tell(string what)
     {
-        for (uint turns = 1; !cancel.IsCancellationRequested && !role.IsDone; turns++)
-        {
-            if (!role.Work())
-                device.Wait(role.Arm());
-            else if (turns % TurnsBetweenLooks == 0)
-                device.Wait(0); // a busy role, too, must learn that its device is gone
-        }
-    }
-
-    /// <summary>Says what has not been said before.</summary>
-    private string Tell(string before, string now)
-    {
-        if (before != now)
-            log.Say(now);
-        return now;
+        if (_told != what)
+            log.Say($"{guest.Name}: {what}");
+        _told = what;
     }
 }

@@ -60,7 +60,7 @@ internal sealed class BlastRole(BlastOptions options, TimeProvider time) : IRole
     /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
-        _driver = new PairDriver(device, 0, options.Size, options.QueueSize);
+        _driver = new PairDriver(device, options.Size, options.QueueSize);
         _prepared = new bool[_driver.Room];
         if (_began == 0)
             _began = time.GetTimestamp();

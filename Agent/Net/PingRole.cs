@@ -55,7 +55,7 @@ internal sealed class PingRole(PingOptions options, TimeProvider time, Action<ul
     /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
-        _driver = new PairDriver(device, 0, options.Size, QueueSize);
+        _driver = new PairDriver(device, options.Size, QueueSize);
         if (options.Poll)
             _driver.Disarm();
     }

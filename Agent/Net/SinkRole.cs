@@ -73,7 +73,7 @@ internal sealed class SinkRole(SinkOptions options, TimeProvider time) : IRole
     /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
-        _driver = new PairDriver(device, 0, options.LargestFrame, options.QueueSize);
+        _driver = new PairDriver(device, options.LargestFrame, options.QueueSize);
         if (options.Poll)
             _driver.Disarm();
     }

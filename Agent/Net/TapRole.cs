@@ -37,12 +37,15 @@ internal sealed class TapRole(Tap tap) : IRole
     public bool IsDone => false;
 
     /// <inheritdoc/>
+    public ulong Wanted => Receive | Send;
+
+    /// <inheritdoc/>
     public void Start(DriverDevice device)
     {
         // The device may write a frame as soon as it is started, and the tap's offloads depend on what it accepts.
-        tap.SetOffloads(device.Offered & Send);
+        tap.SetOffloads(device.Accepted & Send);
         _device = device;
-        _driver = new PairDriver(device, Receive | Send, LargestFrame, QueueSize);
+        _driver = new PairDriver(device, LargestFrame, QueueSize);
     }
 
     /// <inheritdoc/>

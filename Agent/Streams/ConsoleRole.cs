@@ -21,7 +21,7 @@ internal sealed class ConsoleRole(ChannelReader<byte[]> input, Stream output) : 
     public bool IsDone => false;
 
     /// <inheritdoc/>
-    public void Start(DriverDevice device) => _driver = new PairDriver(device, 0, BufferBytes, QueueSize, headerBytes: 0);
+    public void Start(DriverDevice device) => _driver = new PairDriver(device, BufferBytes, QueueSize, headerBytes: 0);
 
     /// <inheritdoc/>
     public bool Work()

@@ -25,7 +25,7 @@ internal sealed class EntropyRole : IRole
     public bool IsDone => false;
 
     /// <inheritdoc/>
-    public void Start(DriverDevice device) => _driver = new PairDriver(device, 0, BufferBytes, QueueSize, headerBytes: 0);
+    public void Start(DriverDevice device) => _driver = new PairDriver(device, BufferBytes, QueueSize, headerBytes: 0);
 
     /// <inheritdoc/>
     public bool Work()

@@ -28,6 +28,8 @@ internal static class JoinPlan
         int pair = 0;
         foreach (var (end, enabled) in port.TransmitEnds)
         {
+            if (enabled && link is { AdminUp: true, IsStarting: true } && (targets.Count == 0 || !link.Negotiation.MayCarry))
+                continue; // frames stay where they are
             DropReason? drop = !enabled ? DropReason.QueueDisabled
                 : link == null ? DropReason.NoLink
                 : !link.AdminUp ? DropReason.LinkDown

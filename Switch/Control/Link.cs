@@ -55,6 +55,12 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
     /// <summary>What went from each of <see cref="Ports"/> to the other.</summary>
     public IReadOnlyList<TrafficCounters> Directions { get; } = [new(), new()];
 
+    /// <summary>
+    /// Whether its guests are in the last round, or have just agreed: what one sends before the other has answered and started
+    /// its rings waits, as for buffers, for <see cref="Hold"/>.
+    /// </summary>
+    internal bool IsStarting { get; set; }
+
     /// <summary>The state as last told.</summary>
     public LinkState State { get; private set; } = LinkState.Waiting;
 

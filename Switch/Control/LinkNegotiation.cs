@@ -36,6 +36,9 @@ public sealed class LinkNegotiation
     /// <summary>Whether data may flow.</summary>
     public bool MayCarry => Phase is RoundsPhase.None or RoundsPhase.Agreed or RoundsPhase.Translated;
 
+    /// <summary>Whether there is nothing left to negotiate but the answers to the last offers.</summary>
+    internal bool IsInLastRound => Phase != RoundsPhase.Waiting && Rounds.History is [.., { IsFinal: true }];
+
     private bool HasRounds => Ports[0].Spec.Type == PortType.Net && Policy is not (LinkPolicy.Translate or LinkPolicy.Minimal);
 
     /// <summary>What a port's guest is offered that is in the rounds.</summary>

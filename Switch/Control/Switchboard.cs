@@ -454,14 +454,32 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <summary>Lets the ports' answers count; data flows, or does not any more, from then on.</summary>
     private void Negotiate(Link link)
     {
-        bool carried = link.Negotiation.MayCarry;
+        var (carried, wasLast) = (link.Negotiation.MayCarry, link.Negotiation.IsInLastRound);
         if (!link.Negotiation.Update())
             return;
-        if (carried != link.Negotiation.MayCarry)
+        if (wasLast != link.Negotiation.IsInLastRound)
+            Begin(link);
+        else if (carried != link.Negotiation.MayCarry)
             _wiring.Refresh(link);
         string outcome = SnakeCase.Of(link.Negotiation.Phase);
         Tell(EventKind.Changed, $"link {link.Name}: features: {outcome}{Colon(link.Negotiation.Awaited())}", null, link);
         WatchAnswers(link);
+    }
+
+    /// <summary>The last round, or the end of it. One guest is ready before the other: its first frames are not to be lost.</summary>
+    private void Begin(Link link)
+    {
+        link.IsStarting = link.Negotiation.IsInLastRound;
+        _wiring.Refresh(link);
+        if (!link.IsStarting)
+            return;
+        _reactor.After(link.Hold, () =>
+        {
+            if (!link.IsStarting || !LinkIs(link))
+                return;
+            link.IsStarting = false;
+            _wiring.Refresh(link);
+        });
     }
 
     /// <summary>Tells of a guest that lets the other wait too long.</summary>

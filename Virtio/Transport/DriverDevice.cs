@@ -24,11 +24,14 @@ public abstract class DriverDevice : IDisposable
     /// <summary>Where its rings and buffers lie.</summary>
     public abstract DmaMemory Memory { get; }
 
-    /// <summary>The features it offers.</summary>
+    /// <summary>The features that it offers now.</summary>
     public abstract ulong Offered { get; }
 
-    /// <summary>The features that it was started with.</summary>
+    /// <summary>The features that were accepted last.</summary>
     public ulong Accepted { get; protected set; }
+
+    /// <summary>Whether it wants its driver to <see cref="Reset"/> it and to accept features anew (docs/multi-round.md).</summary>
+    public bool IsToLookAgain { get; protected set; }
 
     /// <summary>Whether its configuration has changed since this was last set to false.</summary>
     public bool ConfigurationChanged { get; set; }
@@ -40,11 +43,26 @@ public abstract class DriverDevice : IDisposable
     /// <returns>0: there is no such queue.</returns>
     public abstract int MaxQueueSize(int queue);
 
-    /// <summary>Accepts features and hands the queues over: from now on the device works.</summary>
-    /// <param name="features">Of those offered.</param>
+    /// <summary>Accepts features of the present offer: those of them that the driver wants.</summary>
+    /// <returns>
+    /// Whether that was the last offer, and <see cref="Start"/> may follow. If not, there will be another when
+    /// <see cref="IsToLookAgain"/>.
+    /// </returns>
+    /// <exception cref="DeviceLostException">It refused, or is gone.</exception>
+    public virtual bool TryAccept(ulong wanted)
+    {
+        Accepted = Offered & wanted;
+        return true;
+    }
+
+    /// <summary>Hands the queues over: from now on the device works, with the features that were accepted.</summary>
     /// <param name="queues">By their number.</param>
     /// <exception cref="DeviceLostException">It refused, or is gone.</exception>
-    public abstract void Start(ulong features, IReadOnlyList<DriverQueue> queues);
+    public abstract void Start(IReadOnlyList<DriverQueue> queues);
+
+    /// <summary>Stops the queues, which the device then has let go of, and forgets what was accepted (2.4.1).</summary>
+    /// <exception cref="DeviceLostException">It is gone.</exception>
+    public virtual void Reset() => Accepted = 0;
 
     /// <summary>Tells the device to look at a queue.</summary>
     public abstract void Kick(int queue);

@@ -1,3 +1,4 @@
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Native;
 using InterGuest.Virtio.Pci;
@@ -9,8 +10,8 @@ namespace InterGuest.Virtio.Transport;
 public sealed unsafe class PciDevice : DriverDevice
 {
     private const ulong InterruptToken = FirstToken;
-    private const ulong AccessPlatform = 1UL << 33; // VIRTIO_F_ACCESS_PLATFORM: bus addresses are what we give it anyway
     private const int ResetMilliseconds = 5000;
+    private const byte Known = VirtioPciRegisters.Acknowledge | VirtioPciRegisters.DriverKnown | VirtioPciRegisters.FeaturesOk;
 
     private readonly PciFunction _function;
     private readonly VirtioPciRegisters _registers;
@@ -52,8 +53,6 @@ public sealed unsafe class PciDevice : DriverDevice
         try
         {
             device.Reset();
-            device._registers.Status = VirtioPciRegisters.Acknowledge;
-            device._registers.Status = VirtioPciRegisters.Acknowledge | VirtioPciRegisters.DriverKnown;
             return device;
         }
         catch
@@ -67,18 +66,34 @@ public sealed unsafe class PciDevice : DriverDevice
     public override int MaxQueueSize(int queue) => queue < _registers.Queues ? _registers.QueueSize(queue) : 0;
 
     /// <inheritdoc/>
-    public override void Start(ulong features, IReadOnlyList<DriverQueue> queues)
+    public override bool TryAccept(ulong wanted)
     {
-        const byte Known = VirtioPciRegisters.Acknowledge | VirtioPciRegisters.DriverKnown | VirtioPciRegisters.FeaturesOk;
-        Accepted = features;
-        _registers.WriteFeatures(features | (Offered & AccessPlatform));
+        base.TryAccept(wanted);
+        // Bus addresses are what we give it anyway.
+        _registers.WriteFeatures(Accepted | (Offered & Features.AccessPlatform));
         _registers.Status = Known;
-        if ((_registers.Status & VirtioPciRegisters.FeaturesOk) == 0)
-            throw new DeviceLostException($"the device refuses the features 0x{features:x}");
+        return (_registers.Status & VirtioPciRegisters.FeaturesOk) != 0
+            ? true
+            : throw new DeviceLostException($"the device refuses the features 0x{Accepted:x}");
+    }
+
+    /// <inheritdoc/>
+    public override void Start(IReadOnlyList<DriverQueue> queues)
+    {
         for (int i = 0; i < queues.Count; i++)
             _doorbells.Add(_registers.StartQueue(i, queues[i].Size, queues[i].Layout));
         _function.AllowInterrupt();
         _registers.Status = Known | VirtioPciRegisters.DriverOk;
+    }
+
+    /// <inheritdoc/>
+    public override void Reset()
+    {
+        ClearStatus();
+        base.Reset();
+        _doorbells.Clear();
+        _registers.Status = VirtioPciRegisters.Acknowledge;
+        _registers.Status = VirtioPciRegisters.Acknowledge | VirtioPciRegisters.DriverKnown;
     }
 
     /// <inheritdoc/>
@@ -117,7 +132,7 @@ public sealed unsafe class PciDevice : DriverDevice
         base.Dispose(disposing);
         try
         {
-            Reset(); // or it could go on writing to memory that is given back
+            ClearStatus(); // or it could go on writing to memory that is given back
         }
         catch (DeviceLostException)
         {
@@ -127,7 +142,7 @@ public sealed unsafe class PciDevice : DriverDevice
     }
 
     /// <summary>Resets the device: it has let go of all memory when its status reads 0 (4.1.4.3.2).</summary>
-    private void Reset()
+    private void ClearStatus()
     {
         _registers.Status = 0;
         long until = Environment.TickCount64 + ResetMilliseconds;

@@ -19,16 +19,21 @@ public sealed class VhostUserDevice : DriverDevice
         ProtocolFeatures.Multiqueue | ProtocolFeatures.ReplyAck | ProtocolFeatures.ConfigureMemorySlots | ProtocolFeatures.Status
         | ProtocolFeatures.BackendRequests | ProtocolFeatures.Config;
 
+    private const ulong ProtocolBit = Devices.Features.VhostUserProtocolFeatures;
+
     private readonly DriverMemory _memory;
     private readonly FrontEnd _frontEnd;
     private readonly EventFd _call = EventFd.Create();
     private readonly List<EventFd> _kicks = [];
+    private readonly int? _roundsBit;
+    private ulong _features;
     private ulong _protocol;
     private MessageChannel? _backEnd;
+    private FeatureRounds? _rounds;
 
-    private VhostUserDevice(DriverMemory memory, FrontEnd frontEnd)
+    private VhostUserDevice(DriverMemory memory, FrontEnd frontEnd, int? roundsBit)
     {
-        (_memory, _frontEnd) = (memory, frontEnd);
+        (_memory, _frontEnd, _roundsBit) = (memory, frontEnd, roundsBit);
         Poller.Add(_call.Descriptor, PollInterest.Readable, CallToken);
     }
 
@@ -36,19 +41,18 @@ public sealed class VhostUserDevice : DriverDevice
     public override DmaMemory Memory => _memory;
 
     /// <inheritdoc/>
-    public override ulong Offered => Features & ~Devices.Features.VhostUserProtocolFeatures;
-
-    private ulong Features { get; set; }
+    public override ulong Offered => _features & ~ProtocolBit;
 
     /// <summary>Connects to a back-end and asks what it offers.</summary>
     /// <param name="path">Where it listens.</param>
     /// <param name="memory">The guest's memory; not owned.</param>
     /// <param name="timeout">How long it may take to answer a message.</param>
+    /// <param name="roundsBit">The number of VIRTIO_F_MULTI_ROUND, as the back-end has it; null: features are accepted once.</param>
     /// <exception cref="NativeException">Nobody listens there.</exception>
     /// <exception cref="DeviceLostException">It does not answer.</exception>
-    public static VhostUserDevice Connect(string path, DriverMemory memory, TimeSpan timeout)
+    public static VhostUserDevice Connect(string path, DriverMemory memory, TimeSpan timeout, int? roundsBit = null)
     {
-        var device = new VhostUserDevice(memory, FrontEnd.Connect(path, timeout));
+        var device = new VhostUserDevice(memory, FrontEnd.Connect(path, timeout), roundsBit);
         try
         {
             Ask(device.Agree);
@@ -65,20 +69,38 @@ public sealed class VhostUserDevice : DriverDevice
     public override int MaxQueueSize(int queue) => LargestQueue;
 
     /// <inheritdoc/>
-    public override void Start(ulong features, IReadOnlyList<DriverQueue> queues) => Ask(() =>
+    public override bool TryAccept(ulong wanted)
     {
-        Accepted = features;
-        _frontEnd.Set(RequestCode.SetFeatures, features | (Features & Devices.Features.VhostUserProtocolFeatures));
+        bool isLast = true;
+        Ask(() => isLast = Accept(wanted | ProtocolBit));
+        Accepted = Offered & wanted;
+        return isLast;
+    }
+
+    /// <inheritdoc/>
+    public override void Start(IReadOnlyList<DriverQueue> queues) => Ask(() =>
+    {
         _frontEnd.SetMemoryTable((_memory.Layout, _memory.File));
         for (int i = 0; i < queues.Count; i++)
             StartRing((uint)i, queues[i]);
-        if ((Features & Devices.Features.VhostUserProtocolFeatures) != 0)
+        if ((_features & ProtocolBit) != 0)
             for (int i = 0; i < queues.Count; i++)
                 _frontEnd.SetVring(RequestCode.SetVringEnable, (uint)i, 1);
         if ((_protocol & ProtocolFeatures.Status) != 0)
             _frontEnd.Set(RequestCode.SetStatus, DriverOk);
-        // Only now: before, what comes are answers.
-        Poller.Add(_frontEnd.Connection, PollInterest.Readable, SocketToken);
+    });
+
+    /// <inheritdoc/>
+    public override void Reset() => Ask(() =>
+    {
+        for (int i = 0; i < _kicks.Count; i++)
+            _frontEnd.StopVring((uint)i);
+        if ((_protocol & ProtocolFeatures.Status) != 0)
+            _frontEnd.Set(RequestCode.SetStatus, 0);
+        _kicks.ForEach(k => k.Dispose());
+        _kicks.Clear();
+        IsToLookAgain = false;
+        base.Reset();
     });
 
     /// <inheritdoc/>
@@ -101,6 +123,8 @@ public sealed class VhostUserDevice : DriverDevice
             _call.Drain();
         else if (token == SocketToken)
             throw new DeviceLostException("the switch closed the connection");
+        else if (_rounds != null)
+            Ask(() => IsToLookAgain |= _rounds.TryLookAgain());
         else
             Listen();
     }
@@ -110,6 +134,7 @@ public sealed class VhostUserDevice : DriverDevice
     {
         base.Dispose(disposing);
         _frontEnd.Dispose();
+        _rounds?.Dispose();
         _backEnd?.Dispose();
         _kicks.ForEach(k => k.Dispose());
         _call.Dispose();
@@ -117,15 +142,38 @@ public sealed class VhostUserDevice : DriverDevice
 
     private void Agree()
     {
-        Features = _frontEnd.Get(RequestCode.GetFeatures);
-        if ((Features & Devices.Features.VhostUserProtocolFeatures) != 0)
+        _features = _frontEnd.Get(RequestCode.GetFeatures);
+        if ((_features & ProtocolBit) != 0)
         {
-            _protocol = _frontEnd.Get(RequestCode.GetProtocolFeatures) & Protocol;
+            _protocol = _frontEnd.Get(RequestCode.GetProtocolFeatures) & (Protocol | (_roundsBit != null ? FeatureRounds.ProtocolFeature : 0));
             _frontEnd.Set(RequestCode.SetProtocolFeatures, _protocol);
         }
         _frontEnd.Do(RequestCode.SetOwner, []);
-        if ((_protocol & ProtocolFeatures.BackendRequests) != 0)
+        if (FeatureRounds.Has(_protocol))
+            EnterRounds();
+        else if ((_protocol & ProtocolFeatures.BackendRequests) != 0)
             OpenBackEndChannel();
+        // What comes between two calls is its end.
+        Poller.Add(_frontEnd.Connection, PollInterest.Readable, SocketToken);
+    }
+
+    private void EnterRounds()
+    {
+        _rounds = FeatureRounds.Begin(_frontEnd, _roundsBit!.Value);
+        Poller.Add(_rounds.Requests, PollInterest.Readable, BackEndToken);
+    }
+
+    /// <returns>Whether the offer was the last.</returns>
+    private bool Accept(ulong wanted)
+    {
+        if (_rounds == null)
+        {
+            _frontEnd.Set(RequestCode.SetFeatures, _features & wanted);
+            return true;
+        }
+        bool isLast = _rounds.Answer(offer => offer & wanted) != null;
+        _features = _rounds.Offer;
+        return isLast;
     }
 
     private void OpenBackEndChannel()

@@ -33,11 +33,10 @@ internal sealed class FakeDevice(DriverMemory memory, ulong offered) : DriverDev
 
     public override int MaxQueueSize(int queue) => 256;
 
-    public override void Start(ulong features, IReadOnlyList<DriverQueue> queues)
+    public override void Start(IReadOnlyList<DriverQueue> queues)
     {
         _mapped = GuestMemory.Empty.TryAdd(memory.Layout, memory.File, out _)!;
-        Accepted = features;
-        Queues = [.. queues.Select(q => DeviceQueue.TryCreate(_mapped, q.Layout, q.Size, features, 0, out _)!)];
+        Queues = [.. queues.Select(q => DeviceQueue.TryCreate(_mapped, q.Layout, q.Size, Accepted, 0, out _)!)];
         Poller.Add(_call.Descriptor, PollInterest.Readable, FirstToken);
         Poller.Add(_loss.Descriptor, PollInterest.Readable, FirstToken + 1);
         _started.SetResult();

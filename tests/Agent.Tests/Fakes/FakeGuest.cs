@@ -20,7 +20,6 @@ internal sealed class FakeGuest(ulong offered, byte[]? configuration = null) : I
 
     public DriverDevice Open()
     {
-        _memory.FreeAll();
         var device = new FakeDevice(_memory, offered) { Configuration = configuration ?? [] };
         _opened.Add(device);
         return device;

@@ -52,7 +52,7 @@ public sealed class FramesTests : IDisposable
     [Fact]
     public async Task A_ping_that_nobody_answers_is_lost_and_fails()
     {
-        using var ping = new AgentRun("ping", "--port", _a, "--count", "2", "--interval", "0", "--timeout", "1ms", "--json");
+        using var ping = new AgentRun("ping", "--port", _a, "--no-rounds", "--count", "2", "--interval", "0", "--timeout", "1ms", "--json");
         Assert.Equal(1, await ping.EndAsync());
         Assert.Equal(2, JsonDocument.Parse(ping.Output).RootElement.GetProperty("lost").GetInt64());
     }
@@ -75,7 +75,6 @@ public sealed class FramesTests : IDisposable
         sink.Says("waiting for it");
         Assert.Equal(_b, _switch.AddPort("b"));
         _switch.AddLink("wire", "a", "b", TimeSpan.FromSeconds(10));
-        _switch.PortIn(PortState.Running, "b");
         using var blast = new AgentRun("blast", "--port", _a, "--count", "10");
         Assert.Equal(0, await blast.EndAsync());
         Assert.Equal(0, await sink.EndAsync());
@@ -84,17 +83,12 @@ public sealed class FramesTests : IDisposable
     [Fact]
     public async Task A_port_that_is_not_there_yet_is_waited_for()
     {
-        using var sink = new AgentRun("sink", "--port", _switch.Directory.At("c.sock"));
+        using var sink = new AgentRun("sink", "--port", _switch.Directory.At("c.sock"), "--no-rounds");
         sink.Says("waiting for it");
         _switch.AddPort("c");
         _switch.PortIn(PortState.Running, "c");
         Assert.Equal(0, await sink.InterruptAsync());
     }
 
-    private AgentRun StartSink(params string[] more)
-    {
-        var sink = new AgentRun(["sink", "--port", _b, .. more]);
-        _switch.PortIn(PortState.Running, "b");
-        return sink;
-    }
+    private AgentRun StartSink(params string[] more) => new(["sink", "--port", _b, .. more]);
 }

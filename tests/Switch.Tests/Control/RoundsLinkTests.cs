@@ -161,6 +161,36 @@ public class RoundsLinkTests
     }
 
     [Fact]
+    public void WhatOneSendsInTheLastRoundWaitsUntilTheOtherHasStarted()
+    {
+        using var board = new Board();
+        using var a = new RoundsGuest(board.A, Plain);
+        using var b = new RoundsGuest(board.B, Plain);
+        using var early = InLastRound(a, b);
+        byte[] before = Frames.Numbered(1, 60), after = Frames.Numbered(2, 60);
+        early.Send(before);
+        b.LookAgain();
+        Assert.Equal(NegotiationState.Agreed, board.Negotiation.State);
+        early.Send(after);
+        using var late = Started(b);
+        Assert.Equal(before, late.ReceiveFrame());
+        Assert.Equal(after, late.ReceiveFrame());
+        Assert.Empty(board.Switch.Port("a").Counters.Drops);
+    }
+
+    [Fact]
+    public void AndNotLongerThanForBuffers()
+    {
+        using var board = new Board(hold: TimeSpan.FromMilliseconds(50));
+        using var a = new RoundsGuest(board.A, Plain);
+        using var b = new RoundsGuest(board.B, Plain);
+        using var early = InLastRound(a, b);
+        early.Send(Frames.Numbered(1, 60));
+        early.Transmit().NextUsed();
+        Assert.Equal(1ul, board.Switch.Port("a").Dropped("negotiating"));
+    }
+
+    [Fact]
     public void OnALinkThatTranslatesThereAreNoRounds()
     {
         using var board = new Board(LinkPolicy.Translate);
@@ -202,6 +232,26 @@ public class RoundsLinkTests
         Assert.Equal(Plain | Sends | Takes, a.Features);
     }
 
+    /// <summary>The first has answered the last offer and started its rings, the second has not read it.</summary>
+    private static TestGuest InLastRound(RoundsGuest a, RoundsGuest b)
+    {
+        a.Answer();
+        b.Answer();
+        a.LookAgain();
+        b.LookAgain();
+        a.LookAgain();
+        Assert.NotNull(a.Accepted);
+        return Started(a);
+    }
+
+    private static TestGuest Started(RoundsGuest negotiated)
+    {
+        var guest = new TestGuest(new() { Features = Plain | Features.VhostUserProtocolFeatures });
+        guest.Attach(negotiated.FrontEnd);
+        guest.StartMemoryAndRings();
+        return guest;
+    }
+
     /// <summary>Lets both answer until neither is asked any more.</summary>
     private static void Finish(RoundsGuest a, RoundsGuest b)
     {
@@ -214,10 +264,10 @@ public class RoundsLinkTests
     /// <summary>Two ports, a and b, on one link.</summary>
     private sealed class Board : IDisposable
     {
-        public Board(LinkPolicy policy = LinkPolicy.Auto)
+        public Board(LinkPolicy policy = LinkPolicy.Auto, TimeSpan? hold = null)
         {
             (A, B) = (Switch.AddPort("a"), Switch.AddPort("b"));
-            Switch.Do(s => s.CreateLink("wire", ["a", "b"], null, policy: policy));
+            Switch.Do(s => s.CreateLink("wire", ["a", "b"], hold ?? TimeSpan.FromSeconds(10), policy: policy));
         }
 
         public TestSwitch Switch { get; } = new();
