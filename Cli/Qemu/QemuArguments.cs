@@ -25,23 +25,37 @@ internal static class QemuArguments
             new("-m", settings.Memory),
             // The switch maps the guest's memory, so it must be a file descriptor that both can have.
             new("-object", $"memory-backend-memfd,id={MemoryId},size={settings.Memory},share=on"),
-            new("-machine", $"memory-backend={MemoryId}"),
+            new("-machine", $"{(CanReplug(port) ? "q35," : "")}memory-backend={MemoryId}"),
             new("-chardev", $"socket,id={id}-char,path={path}{Connection(port, settings.Version)}"),
             .. Device(port, settings, id, mac),
         ];
     }
+
+    /// <summary>
+    /// A device that is plugged out and in while the guest runs has an id, by which QEMU is asked for it, and sits behind a root
+    /// port: the root bus of a q35 takes no new devices.
+    /// </summary>
+    private static bool CanReplug(Port port) => port.Type == DeviceType.Net && port.QmpSocket != "";
 
     /// <summary>A guest that serves has a network device, which its own driver takes: QEMU forwards no type that would fit better.</summary>
     private static IEnumerable<QemuOption> Device(Port port, QemuSettings settings, string id, string mac) => port.Type switch
     {
         DeviceType.Block => [new("-device", $"vhost-user-blk-pci,chardev={id}-char,num-queues={port.QueuePairs}")],
         DeviceType.Entropy => [new("-device", $"vhost-user-rng-pci,chardev={id}-char")],
-        _ =>
+        _ when CanReplug(port) =>
         [
-            new("-netdev", $"vhost-user,id={id}-net,chardev={id}-char{Queues(port)}"),
-            new("-device", $"virtio-net-pci,netdev={id}-net,mac={mac}{Vectors(port, settings)}{Offloads(settings)},romfile="),
+            new("-qmp", $"unix:{QemuText.Escape(port.QmpSocket)},server=on,wait=off"),
+            new("-device", $"pcie-root-port,id={id}-root,slot={QemuText.Slot(port.Name)}"),
+            .. Network(port, settings, id, mac, $",id={id}-nic,bus={id}-root"),
         ],
+        _ => Network(port, settings, id, mac, ""),
     };
+
+    private static IEnumerable<QemuOption> Network(Port port, QemuSettings settings, string id, string mac, string place) =>
+    [
+        new("-netdev", $"vhost-user,id={id}-net,chardev={id}-char{Queues(port)}"),
+        new("-device", $"virtio-net-pci,netdev={id}-net{place},mac={mac}{Vectors(port, settings)}{Offloads(settings)},romfile="),
+    ];
 
     /// <summary>
     /// QEMU before 10 uses interrupt routes that only KVM makes, and crashes, when a vhost-user-net device has MSI-X

@@ -18,12 +18,20 @@ internal static class QemuText
     /// <summary>Always the same for a name; in the range that QEMU uses, administered locally.</summary>
     public static string Mac(string name)
     {
-        // FNV-1a of 32 bits, folded to 24 as its authors advise.
+        uint hash = Hash(name);
+        return $"52:54:00:{hash >> 16:x2}:{(hash >> 8) & 0xff:x2}:{hash & 0xff:x2}";
+    }
+
+    /// <summary>Always the same for a name, from 1 on: two root ports of a guest cannot have the same slot number, of 13 bits.</summary>
+    public static uint Slot(string name) => Hash(name) % 0x1fff + 1;
+
+    // FNV-1a of 32 bits, folded to 24 as its authors advise.
+    private static uint Hash(string name)
+    {
         uint hash = 2166136261;
         foreach (byte b in Encoding.UTF8.GetBytes(name))
             hash = (hash ^ b) * 16777619;
-        hash = (hash >> 24) ^ (hash & 0xff_ffff);
-        return $"52:54:00:{hash >> 16:x2}:{(hash >> 8) & 0xff:x2}:{hash & 0xff:x2}";
+        return (hash >> 24) ^ (hash & 0xff_ffff);
     }
 
     /// <summary>As a POSIX shell reads it back.</summary>

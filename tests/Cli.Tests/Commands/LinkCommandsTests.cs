@@ -55,6 +55,98 @@ public class LinkCommandsTests : SwitchTest
     }
 
     [Theory]
+    [InlineData("auto", LinkPolicy.Auto)]
+    [InlineData("translate", LinkPolicy.Translate)]
+    [InlineData("replug", LinkPolicy.Replug)]
+    [InlineData("minimal", LinkPolicy.Minimal)]
+    [InlineData("multi-round", LinkPolicy.MultiRound)]
+    public async Task ThePolicyIsPassed(string word, LinkPolicy policy)
+    {
+        await Cli().RunAsync("link", "add", "lan", "a", "b", "--policy", word);
+        Assert.Equal(policy, Control.OnlyRequest<CreateLinkRequest>().Policy);
+    }
+
+    [Fact]
+    public async Task AnotherPolicyIsAUsageError()
+    {
+        CliRun run = Cli();
+        Assert.Equal(ExitCodes.Usage, await run.RunAsync("link", "add", "lan", "a", "b", "--policy", "best"));
+        Assert.Contains("multi-round", run.Error.ToString());
+        Assert.Empty(Control.Requests);
+    }
+
+    [Fact]
+    public async Task ReplugPrintsEachStepOnceAndEndsWithTheLast()
+    {
+        foreach (string text in new[] { "begins", "begins", "asks the guest", "waits" })
+            Control.LinkChanges.Enqueue(Replugged(ReplugState.Running, text));
+        Control.LinkChanges.Enqueue(Replugged(ReplugState.Done, "the guest runs without CSUM"));
+        Assert.Equal(
+            "port a: begins\nport a: asks the guest\nport a: waits\nport a: the guest runs without CSUM\n",
+            await Cli().OutputAsync("link", "replug", "lan"));
+        Assert.Equal(new ReplugLinkRequest { Name = "lan" }, Control.Requests.First());
+    }
+
+    [Fact]
+    public async Task AReplugThatIsGivenUpFails()
+    {
+        Control.LinkChanges.Enqueue(Replugged(ReplugState.Running, "asks the guest"));
+        Control.LinkChanges.Enqueue(Replugged(ReplugState.Failed, "the guest did not let go"));
+        CliRun run = Cli();
+        Assert.Equal(ExitCodes.Refused, await run.RunAsync("link", "replug", "lan"));
+        Assert.Equal("port a: asks the guest\n", run.Out.ToString());
+        Assert.Contains("port a: the guest did not let go", run.Error.ToString());
+    }
+
+    [Fact]
+    public async Task AReplugAsJsonIsTheLinkAtItsEnd()
+    {
+        Control.LinkChanges.Enqueue(Replugged(ReplugState.Running, "asks the guest"));
+        Control.LinkChanges.Enqueue(Replugged(ReplugState.Done, "done"));
+        using var json = System.Text.Json.JsonDocument.Parse(await Cli().OutputAsync("link", "replug", "lan", "--json"));
+        Assert.Equal("REPLUG_STATE_DONE", json.RootElement.GetProperty("replugs")[0].GetProperty("state").GetString());
+    }
+
+    [Fact]
+    public async Task ShowPrintsEachRoundByFeatureName()
+    {
+        Link link = Samples.Up("lan", "a", "b");
+        link.Negotiation = new Negotiation
+        {
+            State = NegotiationState.Agreed,
+            Rounds =
+            {
+                new NegotiationRound { Number = 1, Sides = { Side("a", ["CSUM", "MULTI_ROUND"], ["CSUM", "MULTI_ROUND"]), Side("b", ["CSUM", "MULTI_ROUND"], ["MULTI_ROUND"]) } },
+                new NegotiationRound
+                {
+                    Number = 2,
+                    Final = true,
+                    Sides = { Side("a", ["MRG_RXBUF"], []), new RoundSide { Port = "b", Answered = true, Taken = { "CSUM" } } },
+                    Lost = { "a: CSUM: b is without GUEST_CSUM" },
+                },
+            },
+        };
+        link.Replugs.Add(new Replug { Port = "b", State = ReplugState.Failed, Text = "the guest did not let go" });
+        Control.Links.Add(link);
+        string[] lines = [.. (await Cli().OutputAsync("link", "show", "lan")).Split('\n').Select(l => string.Join(" | ", l.Split("  ", StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)))];
+        Assert.Equal(
+            [
+                "Negotiation | agreed",
+                "Round 1 | a was offered CSUM, MULTI_ROUND", "a took all", "b was offered CSUM, MULTI_ROUND", "b took all but CSUM",
+                "Round 2, the last | a was offered MRG_RXBUF", "a took all but MRG_RXBUF", "b is outside the rounds, and took CSUM",
+                "lost: a: CSUM: b is without GUEST_CSUM",
+                "Re-plug of b | failed: the guest did not let go",
+            ],
+            lines.SkipWhile(l => !l.StartsWith("Negotiation", StringComparison.Ordinal)).TakeWhile(l => !l.StartsWith("Warnings", StringComparison.Ordinal)));
+    }
+
+    private static RoundSide Side(string port, string[] offered, string[] taken) =>
+        new() { Port = port, InRounds = true, Answered = true, Offered = { offered }, Taken = { taken } };
+
+    private static Link Replugged(ReplugState state, string text) =>
+        new() { Name = "lan", Replugs = { new Replug { Port = "a", State = state, Text = text } } };
+
+    [Theory]
     [InlineData("up", true)]
     [InlineData("down", false)]
     public async Task UpAndDown(string word, bool up)

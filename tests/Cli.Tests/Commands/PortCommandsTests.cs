@@ -57,6 +57,23 @@ public class PortCommandsTests : SwitchTest
     }
 
     [Theory]
+    [InlineData("/run/vm/a.qmp", "/run/vm/a.qmp")]
+    [InlineData("a.qmp", null)] // from here, not from the switch's directory
+    [InlineData("", "")] // nowhere any more
+    public async Task SetSaysWhereQmpIs(string path, string? sent)
+    {
+        Assert.Equal("", await Cli().OutputAsync("port", "set", "a", "--qmp", path));
+        Assert.Equal(new SetPortRequest { Name = "a", QmpSocket = sent ?? Path.GetFullPath(path) }, Control.OnlyRequest<SetPortRequest>());
+    }
+
+    [Fact]
+    public async Task AddPassesTheQmpSocket()
+    {
+        await Cli().OutputAsync("port", "add", "a", "--qmp", "/run/vm/a.qmp");
+        Assert.Equal("/run/vm/a.qmp", Control.OnlyRequest<CreatePortRequest>().QmpSocket);
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("a b")]
     [InlineData("@a")]

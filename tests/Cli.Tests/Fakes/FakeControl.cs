@@ -22,6 +22,9 @@ internal sealed class FakeControl : Control.ControlBase
 
     public List<Link> Links { get; } = [];
 
+    /// <summary>What GetLink answers in order, before it looks into <see cref="Links"/>: a link that changes.</summary>
+    public Queue<Link> LinkChanges { get; } = new();
+
     /// <summary>GetStatus answers these in order, the last one for ever.</summary>
     public Queue<SwitchStatus> Samples { get; } = new();
 
@@ -94,7 +97,13 @@ internal sealed class FakeControl : Control.ControlBase
     public override async Task<Link> GetLink(GetLinkRequest request, ServerCallContext context)
     {
         await BeginAsync(request, context);
-        return Links.Single(link => link.Name == request.Name);
+        return LinkChanges.TryDequeue(out Link? changed) ? changed : Links.Single(link => link.Name == request.Name);
+    }
+
+    public override async Task<Link> ReplugLink(ReplugLinkRequest request, ServerCallContext context)
+    {
+        await BeginAsync(request, context);
+        return LinkChanges.Dequeue();
     }
 
     public override async Task<ListLinksResponse> ListLinks(ListLinksRequest request, ServerCallContext context)

@@ -96,6 +96,20 @@ public class QemuArgumentsTests
         Assert.Equal(type != DeviceType.BlockServer, last == device);
     }
 
+    [Fact]
+    public void ADeviceThatCanBePluggedOutHasAnIdAndARootPort()
+    {
+        var port = APort();
+        (port.Type, port.QmpSocket) = (DeviceType.Net, "/run/vm/a,1.qmp");
+        string[] arguments = Build(port, Debian12, kvm: true);
+        Assert.Contains("-machine q35,memory-backend=interguest-mem", arguments);
+        Assert.Contains("-qmp unix:/run/vm/a,,1.qmp,server=on,wait=off", arguments);
+        Assert.Contains($"-device pcie-root-port,id=a-root,slot={QemuText.Slot("a")}", arguments);
+        Assert.StartsWith("-device virtio-net-pci,netdev=a-net,id=a-nic,bus=a-root,mac=", arguments[^1]);
+        port.Type = DeviceType.BlockServer; // the switch plugs network devices alone
+        Assert.DoesNotContain(Build(port, Debian12, kvm: true), a => a.Contains("root", StringComparison.Ordinal));
+    }
+
     private static string Chardev(string[] arguments) =>
         arguments.Single(a => a.StartsWith("-chardev", StringComparison.Ordinal));
 

@@ -73,6 +73,26 @@ public sealed class RequestTests : IDisposable
         Assert.Equal(0u, _switch.PortIn(PortState.Listening, "a").Mtu);
     }
 
+    /// <summary>The MTU of the front-end holds for what its guest is sent, from then on, while frames flow (VIRTIO 1.2, 5.1.3: the maximum of the link).</summary>
+    [Fact]
+    public void WhatIsAboveTheMtuOfTheReceiversFrontEndIsDroppedAndCounted()
+    {
+        const int Header = 14, Mtu = 1000;
+        var (a, b) = _switch.Join();
+        using var _ = a;
+        using var __ = b;
+        a.Send(Frames.Numbered(1, Header + Mtu + 1));
+        Assert.Equal(Header + Mtu + 1, b.ReceiveFrame().Length);
+        b.FrontEnd.Set(RequestCode.NetSetMtu, Mtu);
+        a.Send(Frames.Numbered(2, Header + Mtu + 1));
+        a.Send(Frames.Numbered(3, Header + Mtu));
+        Assert.Equal(Frames.Numbered(3, Header + Mtu), b.ReceiveFrame());
+        Assert.Equal(1ul, _switch.Port("a").Dropped("above_mtu"));
+        // It is the receiver's alone.
+        b.Send(Frames.Numbered(4, Header + Mtu + 1));
+        Assert.Equal(Header + Mtu + 1, a.ReceiveFrame().Length);
+    }
+
     /// <summary>vhost-user, VHOST_USER_SEND_RARP: the guest was migrated here and does not announce itself.</summary>
     [Theory]
     [InlineData(0)]
