@@ -20,6 +20,9 @@ public sealed record VmPairOptions
 
     /// <summary>Who listens: listen or connect.</summary>
     public string Mode { get; init; } = "listen";
+
+    /// <summary>Whether the switch may plug the devices out and in.</summary>
+    public bool CanReplug { get; init; }
 }
 
 /// <summary>Two VMs, a switch, and a link between them: alice is 10.0.0.1, bob 10.0.0.2.</summary>
@@ -53,7 +56,8 @@ public sealed class VmPair : IAsyncDisposable
         try
         {
             foreach (var vm in new[] { pair.Alice, pair.Bob })
-                await pair.Switch.CliAsync("port", "add", vm.Name, "--mode", pair._options.Mode, "--queues", $"{pair._options.Queues}");
+                await pair.Switch.CliAsync(
+                    ["port", "add", vm.Name, "--mode", pair._options.Mode, "--queues", $"{pair._options.Queues}", .. pair._options.CanReplug ? (string[])["--qmp", pair.Qmp(vm)] : []]);
             await pair.Switch.CliAsync("link", "add", "cable", "alice", "bob");
             await pair.StartAsync(pair.Alice);
             await pair.StartAsync(pair.Bob);
@@ -84,20 +88,27 @@ public sealed class VmPair : IAsyncDisposable
     /// <summary>Starts a VM with the arguments that the CLI gives for its port.</summary>
     public Task StartAsync(Vm vm) => StartAsync(vm, _options.Device);
 
-    private async Task StartAsync(Vm vm, string more) => await vm.StartAsync(await ArgumentsAsync(vm, more), _options.Queues);
-
     /// <summary>The arguments that the CLI gives for a VM's port.</summary>
     /// <param name="vm">One of the two.</param>
     /// <param name="more">More properties of virtio-net-pci.</param>
-    public async Task<string[]> ArgumentsAsync(Vm vm, string more)
+    public Task<string[]> ArgumentsAsync(Vm vm, string more) => ArgumentsAsync(Switch, vm, more, vm == Bob ? _options.BobsDevice : "");
+
+    /// <summary>The arguments that the CLI gives for the port of a VM's name.</summary>
+    /// <param name="process">The switch.</param>
+    /// <param name="vm">The VM.</param>
+    /// <param name="properties">More of virtio-net-pci; empty ones are left out.</param>
+    public static async Task<string[]> ArgumentsAsync(SwitchProcess process, Vm vm, params string[] properties)
     {
-        string json = await Switch.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--qemu", vm.Qemu, "--json");
+        string json = await process.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--qemu", vm.Qemu, "--json");
         string[] arguments = [.. JsonDocument.Parse(json).RootElement.GetProperty("arguments").EnumerateArray().Select(a => a.GetString()!)];
         int device = Array.FindIndex(arguments, a => a.StartsWith("virtio-net-pci", StringComparison.Ordinal));
-        foreach (string property in new[] { more, vm == Bob ? _options.BobsDevice : "" })
-            arguments[device] += property == "" ? "" : "," + property;
+        arguments[device] = string.Join(',', properties.Where(p => p != "").Prepend(arguments[device]));
         return arguments;
     }
+
+    private async Task StartAsync(Vm vm, string more) => await vm.StartAsync(await ArgumentsAsync(vm, more), _options.Queues);
+
+    private string Qmp(Vm vm) => Path.Combine(Switch.Directory, vm.Name + ".switch.qmp");
 
     /// <summary>Waits for a VM's boot and gives it its address.</summary>
     public async Task ReadyAsync(Vm vm)
