@@ -9,7 +9,7 @@ namespace InterGuest.Switch.Negotiation.Replug;
 public sealed partial record QemuDevice(string Id, IReadOnlyDictionary<string, object> Arguments)
 {
     /// <summary>Where devices are that have an id.</summary>
-    private const string Named = "/machine/peripheral/";
+    private const string Named = "/machine/peripheral/", Chardevs = "/chardevs/";
 
     /// <summary>Finds the device whose vhost-user socket is that of a port.</summary>
     /// <param name="qmp">A QEMU.</param>
@@ -66,10 +66,15 @@ public sealed partial record QemuDevice(string Id, IReadOnlyDictionary<string, o
 
     private static async Task<string> ChardevAsync(QmpClient qmp, string portSocket, CancellationToken cancel)
     {
-        var chardevs = await qmp.ExecuteAsync("query-chardev", null, cancel);
-        foreach (var chardev in chardevs.EnumerateArray())
-            if (ChardevFile().Match(QmpClient.Text(chardev, "filename")) is { Success: true } file && file.Groups[1].Value == portSocket)
-                return QmpClient.Text(chardev, "label");
+        // What query-chardev says of a socket that is connected lacks the path.
+        var chardevs = await qmp.ExecuteAsync("qom-list", Arguments1("path", Chardevs.TrimEnd('/')), cancel);
+        foreach (var chardev in chardevs.EnumerateArray().Where(c => QmpClient.Text(c, "type") == "child<chardev-socket>"))
+        {
+            string name = QmpClient.Text(chardev, "name");
+            var address = await qmp.ExecuteAsync("qom-get", new Dictionary<string, object> { ["path"] = Chardevs + name, ["property"] = "addr" }, cancel);
+            if (QmpClient.Text(address, "path") == portSocket)
+                return name;
+        }
         throw new QmpException($"this QEMU has no character device on {portSocket}. Give the port the QMP socket of the QEMU that is attached to it");
     }
 
@@ -84,9 +89,6 @@ public sealed partial record QemuDevice(string Id, IReadOnlyDictionary<string, o
     }
 
     private static Dictionary<string, object> Arguments1(string name, object value) => new() { [name] = value };
-
-    [GeneratedRegex(@"^(?:disconnected:)?unix:([^,]*)")]
-    private static partial Regex ChardevFile();
 
     [GeneratedRegex(@"^(?<nic>[^\s:]+): index=0,type=nic[^\n]*\n \\ [^\n]*type=vhost-user,[^\n]* to (?<chardev>[^\s,]+)", RegexOptions.Multiline)]
     private static partial Regex Nic();

@@ -114,14 +114,17 @@ internal sealed class FakeQemu : IAsyncDisposable
         _deleted.TrySetResult();
     }
 
+    private (string Name, string Type, string? Path)[] Chardevs =>
+        [("compat_monitor0", "chardev-stdio", null), ("console", "chardev-socket", "/tmp/console.sock"), ("a-char", "chardev-socket", PortSocket)];
+
     private JsonNode Value(string command, JsonObject? arguments) => command switch
     {
-        "query-chardev" => new JsonArray(
-            new JsonObject { ["label"] = "console", ["filename"] = "unix:/tmp/console.sock,server=on" },
-            new JsonObject { ["label"] = "a-char", ["filename"] = $"unix:{PortSocket}" }),
         "human-monitor-command" =>
             "other: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:00:00:09\r\n \\ o-net: index=0,type=vhost-user,vhost-user0 to other-char\r\n"
             + $"{Device}: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:00:00:01\r\n \\ a-net: index=0,type=vhost-user,vhost-user0 to a-char\r\n",
+        "qom-list" when arguments!["path"]!.GetValue<string>() == "/chardevs" => new JsonArray([.. Chardevs.Select(c => new JsonObject { ["name"] = c.Name, ["type"] = $"child<{c.Type}>" })]),
+        "qom-get" when Chardevs.FirstOrDefault(c => arguments!["path"]!.GetValue<string>() == $"/chardevs/{c.Name}") is { Name: not null } chardev =>
+            new JsonObject { ["type"] = "unix", ["path"] = chardev.Path, ["abstract"] = false, ["tight"] = true },
         "qom-list" => new JsonArray([.. Properties.Keys.Append("type").Append("parent_bus").Select(p => new JsonObject { ["name"] = p, ["type"] = "?" })]),
         "qom-get" => arguments!["property"]!.GetValue<string>() switch
         {

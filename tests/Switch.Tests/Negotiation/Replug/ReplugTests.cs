@@ -84,7 +84,7 @@ public class ReplugTests
         await using var qemu = wrong switch
         {
             "the QEMU of another port" => new FakeQemu { PortSocket = "/elsewhere.sock" },
-            "a device without an id" => new FakeQemu { Refuse = (command, _) => command == "qom-list" ? "Device 'x' not found" : null },
+            "a device without an id" => new FakeQemu { Refuse = (command, arguments) => command == "qom-list" && arguments!["path"]!.GetValue<string>() != "/chardevs" ? "Device 'x' not found" : null },
             "no QMP" => new FakeQemu { Greeting = """{"hello": 1}""" },
             "not JSON" => new FakeQemu { Greeting = "220 mail.example ESMTP" },
             _ => new FakeQemu { Greeting = new string('x', 5 << 20) },
