@@ -39,7 +39,7 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
 
     private QueueFault LoadIndirect(Chain chain, in Descriptor descriptor)
     {
-        var fault = IndirectTable.Open(memory, indirect, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
+        var fault = IndirectTable.Open(memory, indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
         if (fault != QueueFault.None)
             return fault;
         uint index = 0;

@@ -9,6 +9,12 @@ namespace InterGuest.Virtio.Queues;
 /// </summary>
 internal readonly unsafe ref struct IndirectTable
 {
+    /// <summary>
+    /// Entries that a table of a shorter queue may have all the same. The specification says no more than the queue has; but
+    /// Linux fills tables as long as its request is, whatever the queue's size, and QEMU takes so many.
+    /// </summary>
+    internal const int MostForShortQueues = 1024;
+
     private readonly GuestMemory _memory;
     private readonly ulong _address;
 
@@ -17,13 +23,15 @@ internal readonly unsafe ref struct IndirectTable
     internal uint Entries { get; }
 
     /// <summary>Checks what a descriptor says of its table.</summary>
-    internal static QueueFault Open(GuestMemory memory, bool negotiated, ulong address, uint length, ushort flags, out IndirectTable table)
+    internal static QueueFault Open(
+        GuestMemory memory, bool negotiated, int queueSize, ulong address, uint length, ushort flags, out IndirectTable table)
     {
         uint entries = length / Descriptor.Bytes;
         table = new IndirectTable(memory, address, entries);
         return !negotiated ? QueueFault.IndirectNotNegotiated
             : (flags & Descriptor.Next) != 0 ? QueueFault.IndirectWithNext
-            : length % Descriptor.Bytes != 0 || entries is 0 or > DeviceQueue.MaxSize ? QueueFault.IndirectSize
+            : length % Descriptor.Bytes != 0 || entries == 0 ? QueueFault.IndirectSize
+            : entries > (uint)Math.Max(queueSize, MostForShortQueues) ? QueueFault.IndirectTooLong
             : address > ulong.MaxValue - length ? QueueFault.AddressNotMapped
             : QueueFault.None;
     }

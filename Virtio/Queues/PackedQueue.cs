@@ -179,7 +179,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
         // A table is a chain of its own: there is nothing in front of it.
         if (chain.Descriptors > 0)
             return QueueFault.IndirectWithNext;
-        var fault = IndirectTable.Open(Memory, Indirect, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
+        var fault = IndirectTable.Open(Memory, Indirect, Size, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
         for (uint i = 0; fault == QueueFault.None && i < entries.Entries; i++)
         {
             if (!entries.TryRead(i, ref _hint, out ulong low, out ulong high))

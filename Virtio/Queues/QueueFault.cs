@@ -23,8 +23,11 @@ public enum QueueFault
     /// <summary>A descriptor with both INDIRECT and NEXT (2.7.5.3.1).</summary>
     IndirectWithNext,
 
-    /// <summary>An indirect table of no entries, a part of an entry, or more entries than a queue can have (2.7.5.3).</summary>
+    /// <summary>An indirect table of no entries, or with a part of an entry (2.7.5.3).</summary>
     IndirectSize,
+
+    /// <summary>An indirect table of more entries than the queue has, and than 1024, as real drivers of short queues do (2.7.5.3.1).</summary>
+    IndirectTooLong,
 
     /// <summary>A readable descriptor behind a writable one (2.7.4.2).</summary>
     ReadableAfterWritable,

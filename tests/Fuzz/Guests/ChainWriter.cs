@@ -61,7 +61,7 @@ internal sealed class ChainWriter(GuestPlan plan, QueuePlace place)
                 BinaryPrimitives.WriteUInt16LittleEndian(entry.AsSpan(12), (ushort)(GuestPlan.Indirect | input.Below(8)));
             plan.Arena.StoreAt(address + 16 * (ulong)i, entry);
         }
-        uint length = input.Chance(WrongPercent) ? input.Pick(0u, (uint)(16 * count - 1), (uint)(16 * count + 8), 16 * 65536u, input.U32()) : (uint)(16 * count);
+        uint length = input.Chance(WrongPercent) ? input.Pick(0u, (uint)(16 * count - 1), (uint)(16 * count + 8), 16 * 1024u, 16 * 1025u, 16 * (uint)(place.Size + 1), 16 * 65536u, input.U32()) : (uint)(16 * count);
         int flags = GuestPlan.Indirect | (input.Chance(WrongPercent) ? input.Below(4) : 0);
         return GuestPlan.Descriptor(address, length, flags, input.Byte());
     }

@@ -12,8 +12,10 @@ internal sealed class ReferenceChain
 {
     private readonly Arena _arena;
     private readonly HashSet<QueueFault> _faults = [];
+    private readonly int _longestTable;
 
-    private ReferenceChain(Arena arena) => _arena = arena;
+    // 2.7.5.3.1 says the queue's size; a table of 1024 entries is taken by a shorter queue, too.
+    private ReferenceChain(Arena arena, int queueSize) => (_arena, _longestTable) = (arena, Math.Max(queueSize, 1024));
 
     /// <summary>For the device to read.</summary>
     public List<Piece> Readable { get; } = [];
@@ -36,7 +38,7 @@ internal sealed class ReferenceChain
     /// <summary>Follows a chain in what the memory should hold.</summary>
     public static ReferenceChain Walk(Arena arena, QueuePlace queue, bool indirect, int head)
     {
-        var chain = new ReferenceChain(arena);
+        var chain = new ReferenceChain(arena, queue.Size);
         chain.Follow(i => arena.Expected.AsSpan(queue.Descriptors + 16 * i, 16).ToArray(), head, queue.Size, indirect, inTable: false);
         return chain;
     }
@@ -51,7 +53,7 @@ internal sealed class ReferenceChain
     /// <returns>Null: it has no end.</returns>
     public static ReferenceChain? WalkPacked(Arena arena, QueuePlace ring, bool indirect, int index, int most, out ChainTicket ticket)
     {
-        var chain = new ReferenceChain(arena);
+        var chain = new ReferenceChain(arena, ring.Size);
         for (int entries = 1; entries <= most; entries++, index = (index + 1) % ring.Size)
         {
             byte[] bytes = arena.Expected.AsSpan(ring.Descriptors + 16 * index, 16).ToArray();
@@ -114,8 +116,10 @@ internal sealed class ReferenceChain
             _faults.Add(QueueFault.IndirectNotNegotiated);
         if ((flags & GuestPlan.Next) != 0)
             _faults.Add(QueueFault.IndirectWithNext);
-        if (length % 16 != 0 || length / 16 is 0 or > DeviceQueue.MaxSize)
+        if (length % 16 != 0 || length / 16 == 0)
             _faults.Add(QueueFault.IndirectSize);
+        if (length / 16 > _longestTable)
+            _faults.Add(QueueFault.IndirectTooLong);
         if (address > ulong.MaxValue - length)
             _faults.Add(QueueFault.AddressNotMapped);
     }

@@ -13,8 +13,8 @@ namespace InterGuest.Switch.Tests.DataPath;
 internal sealed class FlipGuest : IDisposable
 {
     public const ulong Base = 0x1000_0000;
-    public const ulong SendAt = Base + 0x10_0000, ReceiveAt = Base + 0x20_0000;
-    public const int BufferBytes = 0x100, Gap = 0x1000, Area = 0x8_0000, FileBytes = 0x30_0000;
+    public const ulong SendAt = Base + 0x20_0000, ReceiveAt = Base + 0x30_0000;
+    public const int BufferBytes = 0x100, Gap = 0x1000, Area = 0x8_0000, FileBytes = 0x40_0000;
 
     private readonly byte _canary;
     private readonly ulong _features;
@@ -27,8 +27,9 @@ internal sealed class FlipGuest : IDisposable
         Memory.At(Base, FileBytes).Fill(canary);
         int ringBytes = (FlatRing.Bytes(size) + 15) & ~15;
         Memory.At(Base + Gap, 2 * ringBytes).Clear();
-        Send = new FlatRing(Memory, Base + Gap, size);
-        Receive = new FlatRing(Memory, Base + Gap + (ulong)ringBytes, size);
+        (SendRingAt, ReceiveRingAt) = (Base + Gap, Base + Gap + (ulong)ringBytes);
+        Send = new FlatRing(Memory, SendRingAt, size);
+        Receive = new FlatRing(Memory, ReceiveRingAt, size);
         _shared = Share((Base + Gap, 2 * ringBytes), (SendAt, Area), (ReceiveAt, Area));
         for (int i = 0; i < size; i++)
         {
@@ -45,6 +46,11 @@ internal sealed class FlipGuest : IDisposable
 
     public FlatRing Receive { get; }
 
+    /// <summary>Where the rings begin, in memory.</summary>
+    public ulong SendRingAt { get; }
+
+    public ulong ReceiveRingAt { get; }
+
     public QueueCounters SendCounters { get; } = new();
 
     public QueueCounters ReceiveCounters { get; } = new();
@@ -58,11 +64,13 @@ internal sealed class FlipGuest : IDisposable
     public void SetReceiveBuffer(int index) => Receive.SetDescriptor(index, ReceiveBuffer(index), BufferBytes, 2);
 
     /// <summary>The device's side of a ring; without a kick it is polled.</summary>
-    public QueueEnd End(FlatRing ring, QueueCounters counters, EventFd? kick = null)
+    public QueueEnd End(FlatRing ring, QueueCounters counters, EventFd? kick = null) =>
+        End(ring.Layout, ring.Size, _features, ring.UsedIndex, counters, kick);
+
+    public QueueEnd End(RingLayout layout, int size, ulong features, uint start, QueueCounters counters, EventFd? kick = null)
     {
-        ushort start = ring.UsedIndex;
-        var queue = DeviceQueue.TryCreate(_shared, ring.Layout, ring.Size, _features, start, out string why) ?? throw new InvalidOperationException(why);
-        return new QueueEnd(queue, _features, kick, call: null, counters);
+        var queue = DeviceQueue.TryCreate(_shared, layout, size, features, start, out string why) ?? throw new InvalidOperationException(why);
+        return new QueueEnd(queue, features, kick, call: null, counters);
     }
 
     /// <summary>The first byte of a range that is not the canary; 0 if all are.</summary>

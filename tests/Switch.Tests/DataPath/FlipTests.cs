@@ -23,17 +23,21 @@ public sealed class FlipTests : IDisposable
     private readonly LoopFixture _fixture = new();
     private readonly List<NetJoin> _joins = [];
     private volatile bool _stop;
+    private volatile bool _broken;
     private int _restarts;
 
-    [Fact]
-    public void NothingReadTwiceHurtsAnybodyElse()
+    [Theory]
+    [InlineData("split")]
+    [InlineData("packed")]
+    public void NothingReadTwiceHurtsAnybodyElse(string rings)
     {
         PrepareBuffers();
+        FlipDriver driver = rings == "packed" ? new PackedFlipDriver(_hostile) : new SplitFlipDriver(_hostile);
         using var honestSend = _honest.End(_honest.Send, _honest.SendCounters);
         using var honestReceive = _honest.End(_honest.Receive, _honest.ReceiveCounters);
-        _fixture.Loop.RingFault = (_, _) => _fixture.Loop.Post(() => Join(honestSend, honestReceive));
-        _fixture.Loop.Invoke(() => Join(honestSend, honestReceive));
-        var flipper = new Thread(Flip);
+        _fixture.Loop.RingFault = (_, _) => _broken = true;
+        _fixture.Loop.Invoke(() => Join(driver, honestSend, honestReceive));
+        var flipper = new Thread(() => Flip(driver, honestSend, honestReceive));
         flipper.Start();
         long received = 0;
         try
@@ -52,7 +56,7 @@ public sealed class FlipTests : IDisposable
         Assert.True(received > 0 && faults > 0 && _restarts > 0, $"{received} frames received, {faults} faults, {_restarts} starts of rings");
         Assert.Empty(_honest.SendCounters.Faults.Concat(_honest.ReceiveCounters.Faults));
         long dropped = _toHonest.Drops.Concat(_toHostile.Drops).Sum(d => d.Count);
-        Console.WriteLine($"flip test: {_toHonest.Frames} frames to the honest guest, {_toHostile.Frames} to the hostile one, {dropped} dropped, {faults} faults, {_restarts} starts of rings");
+        Console.WriteLine($"flip test, {rings} rings: {_toHonest.Frames} frames to the honest guest, {_toHostile.Frames} to the hostile one, {dropped} dropped, {faults} faults, {_restarts} starts of rings");
     }
 
     public void Dispose()
@@ -76,12 +80,11 @@ public sealed class FlipTests : IDisposable
     }
 
     /// <summary>Starts the hostile guest's rings anew, as after a reset. In the loop's thread.</summary>
-    private void Join(QueueEnd honestSend, QueueEnd honestReceive)
+    private void Join(FlipDriver driver, QueueEnd honestSend, QueueEnd honestReceive)
     {
-        Unjoin();
         _restarts++;
-        _joins.Add(new NetJoin(_hostile.End(_hostile.Send, _hostile.SendCounters), honestReceive, TimeSpan.FromSeconds(60), _toHonest));
-        _joins.Add(new NetJoin(honestSend, _hostile.End(_hostile.Receive, _hostile.ReceiveCounters), TimeSpan.Zero, _toHostile));
+        _joins.Add(new NetJoin(driver.SendEnd(), honestReceive, TimeSpan.FromSeconds(60), _toHonest));
+        _joins.Add(new NetJoin(honestSend, driver.ReceiveEnd(), TimeSpan.Zero, _toHostile));
         _joins.ForEach(_fixture.Loop.Add);
     }
 
@@ -97,49 +100,19 @@ public sealed class FlipTests : IDisposable
         _joins.Clear();
     }
 
-    /// <summary>The hostile guest: spoils one thing, makes everything available again, mends it.</summary>
-    private void Flip()
+    /// <summary>The hostile guest: goes on spoiling; rings that are broken begin anew.</summary>
+    private void Flip(FlipDriver driver, QueueEnd honestSend, QueueEnd honestReceive)
     {
         var random = new Random(1);
         while (!_stop)
         {
-            int index = random.Next(Size);
-            var ring = random.Next(2) == 0 ? _hostile.Send : _hostile.Receive;
-            Spoil(random, ring, index);
-            FlipGuest.Feed(_hostile.Send);
-            FlipGuest.Feed(_hostile.Receive);
-            Thread.SpinWait(random.Next(30));
-            _hostile.SetSendBuffer(index);
-            _hostile.SetReceiveBuffer(index);
-            ring.SetHead(index, (ushort)index);
-        }
-    }
-
-    private void Spoil(Random random, FlatRing ring, int index)
-    {
-        bool sends = ring == _hostile.Send;
-        ulong area = sends ? FlipGuest.SendAt : FlipGuest.ReceiveAt;
-        switch (random.Next(8))
-        {
-            case 0 or 1 or 2:
-                // Anywhere in the area, over its end, or where no memory is.
-                ulong address = random.Next(8) == 0 ? (ulong)random.NextInt64() : area + (ulong)random.Next(FlipGuest.Area + 0x1000);
-                ring.SetDescriptor(index, address, (uint)random.Next(random.Next(4) == 0 ? 0x7fff_ffff : 0x180), random.Next(8), random.Next(Size + 4));
-                break;
-            case 3 or 4:
-                ring.SetDescriptor(index, area + (ulong)(index * 2 * FlipGuest.BufferBytes), (uint)random.Next(0x100), sends ? 1 : 3, random.Next(Size));
-                break;
-            case 5:
-                _hostile.Memory.At(FlipGuest.SendBuffer(index) + (uint)random.Next(10), 1)[0] = (byte)random.Next(0x80);
-                break;
-            case 6:
-                ring.SetHead(index, (ushort)(random.Next(2000) == 0 ? random.Next(2 * Size) : index));
-                break;
-            default:
-                ring.SpoilUsed(random.Next(1 << 20), (byte)random.Next(0x80));
-                if (random.Next(10_000) == 0)
-                    ring.AvailableIndex += (ushort)random.Next(0x7fff);
-                break;
+            driver.Flip(random);
+            if (!_broken && !driver.IsStuck)
+                continue;
+            _fixture.Loop.Invoke(Unjoin);
+            driver.Reset();
+            _broken = false;
+            _fixture.Loop.Invoke(() => Join(driver, honestSend, honestReceive));
         }
     }
 

@@ -1,3 +1,4 @@
+using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Queues;
 using InterGuest.Virtio.Tests.Fixtures;
 
@@ -35,6 +36,25 @@ public class ChainTests
         Assert.Equal((90UL, 10UL), (queue.Chain.ReadableBytes, queue.Chain.WritableBytes));
         queue.Pop();
         Assert.Equal((0UL, 7UL), (queue.Chain.ReadableBytes, queue.Chain.WritableBytes));
+    }
+
+    /// <summary>The specification allows no more entries than the queue has; real drivers of short queues make up to 1024.</summary>
+    [Theory]
+    [InlineData(8, 0)]
+    [InlineData(8, Features.RingPacked)]
+    [InlineData(2048, 0)]
+    [InlineData(2048, Features.RingPacked)]
+    public void Spec_2_7_5_3_1_ATableIsNotLongerThanTheQueueOr1024(int size, ulong format)
+    {
+        int most = Math.Max(size, 1024);
+        using var queue = new TwoSidedQueue(size, format | Features.RingIndirectDescriptors, maxIndirect: most + 1, memoryBytes: 128 << 20);
+        var buffer = queue.Buffer(7);
+        queue.Driver.TryAdd([.. Enumerable.Repeat(buffer, most)], [], 0);
+        queue.Driver.TryAdd([.. Enumerable.Repeat(buffer, most + 1)], [], 1);
+        queue.Driver.Publish();
+        Assert.Equal(PopResult.Chain, queue.Pop());
+        Assert.Equal(most, queue.Chain.Descriptors);
+        Assert.Equal(QueueFault.IndirectTooLong, queue.PopBadChain());
     }
 
     [Fact]

@@ -97,8 +97,6 @@ public sealed class SplitQueueFaultTests : IDisposable
     [InlineData(1)]
     [InlineData(15)]
     [InlineData(17)]
-    [InlineData(16 * (DeviceQueue.MaxSize + 1))]
-    [InlineData(-16)]
     [InlineData(-1)]
     public void Spec_2_7_5_3_IndirectTableSize(int bytes)
     {

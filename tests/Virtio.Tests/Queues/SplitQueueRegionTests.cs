@@ -119,12 +119,11 @@ public sealed class SplitQueueRegionTests : IDisposable
     [Fact]
     public void MorePiecesThanWeFollow()
     {
-        const int entries = DeviceQueue.MaxSize;
-        ulong table = _queue.Memory.Allocate(16 * entries);
-        for (int i = 0; i < entries; i++)
-            _queue.Raw.TableEntry(table, i, Border - 1, 2, i < entries - 1 ? RawRing.Next : 0, next: i + 1);
-        _queue.Raw.Descriptor(0, table, 16 * entries, RawRing.Indirect);
-        _queue.Raw.Offer(0);
-        Assert.Equal(QueueFault.TooManySegments, _queue.PopBadChain());
+        const int size = DeviceQueue.MaxSize;
+        using var queue = new TwoSidedQueue(size, more: _beyond);
+        for (int i = 0; i < size; i++)
+            queue.Raw.Descriptor(i, Border - 1, 2, i < size - 1 ? RawRing.Next : 0, next: i + 1);
+        queue.Raw.Offer(0);
+        Assert.Equal(QueueFault.TooManySegments, queue.PopBadChain());
     }
 }
