@@ -109,7 +109,10 @@ internal sealed class ClientQueue : IDisposable
         Waiting--;
     }
 
-    /// <summary>Everything waits again, oldest first: there is another server, or another epoch of it.</summary>
+    /// <summary>
+    /// Everything waits again, oldest first: there is another server, or another epoch of it. What is more than that one takes
+    /// fails.
+    /// </summary>
     /// <param name="maxData">Most bytes of a part.</param>
     public void RequeueAll(uint maxData)
     {
@@ -117,8 +120,13 @@ internal sealed class ClientQueue : IDisposable
         _orphans.Clear(); // replies of an earlier epoch are told by that
         foreach (var flight in Flights.OrderBy(f => f.Sequence).ToArray())
         {
-            flight.Cut(maxData);
-            Wait(flight);
+            if (flight.Cut(maxData))
+            {
+                Wait(flight);
+                continue;
+            }
+            Client.Counters.Count(BlockFault.RequestTooLarge);
+            Completion.End(this, flight, BlockStatus.IoError);
         }
     }
 

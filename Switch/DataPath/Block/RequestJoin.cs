@@ -10,9 +10,6 @@ namespace InterGuest.Switch.DataPath.Block;
 /// </summary>
 public sealed class RequestJoin : SteppedJoin
 {
-    /// <summary>Bad buffers to put up with in one go: a server may make them as fast as we give them back.</summary>
-    private const int Patience = 64;
-
     private readonly ServerSession _session;
     private readonly QueueEnd? _server;
     private readonly bool _takes;
@@ -219,14 +216,18 @@ public sealed class RequestJoin : SteppedJoin
         int part = flight.NextPart;
         if (Client.MustWaitFor(flight.CostOf(part)))
             return TurnResult.Sleep;
-        var tag = Client.TagOf(Queue, flight, part);
-        var request = flight.RequestOf(part, tag);
-        switch (PopBuffer(BlockServingRequest.Bytes + request.DataBytes))
+        var request = flight.RequestOf(part, Client.TagOf(Queue, flight, part));
+        var result = _server!.Queue.TryPop(_buffer);
+        if (result == PopResult.Empty)
+            return WaitFor(_server);
+        if (result == PopResult.BadRing)
+            return Blame(_server);
+        Spent += WorkCost.Of(_buffer, 0);
+        if (result == PopResult.BadChain || _buffer.WritableBytes < BlockServingRequest.Bytes + request.DataBytes)
         {
-            case PopResult.Empty:
-                return WaitFor(_server!);
-            case PopResult.BadRing:
-                return Blame(_server!);
+            _server.Queue.AddUsed(_buffer.Ticket, 0);
+            _server.Counters.Faulted(result == PopResult.BadChain ? _server.Queue.Fault : QueueFault.BufferTooSmall);
+            return TurnResult.More;
         }
         Send(flight, part, request);
         flight.Sent(part);
@@ -235,23 +236,6 @@ public sealed class RequestJoin : SteppedJoin
         if (flight.Unsent == 0)
             Queue.StopWaiting();
         return TurnResult.More;
-    }
-
-    /// <summary>The next buffer with enough room. Others are given back empty, and counted.</summary>
-    private PopResult PopBuffer(uint room)
-    {
-        for (int attempt = 0; attempt < Patience; attempt++)
-        {
-            var result = _server!.Queue.TryPop(_buffer);
-            if (result is PopResult.Empty or PopResult.BadRing)
-                return result;
-            Spent += WorkCost.Of(_buffer, 0);
-            if (result == PopResult.Chain && _buffer.WritableBytes >= room)
-                return result;
-            _server.Queue.AddUsed(_buffer.Ticket, 0);
-            _server.Counters.Faulted(result == PopResult.BadChain ? _server.Queue.Fault : QueueFault.BufferTooSmall);
-        }
-        return PopResult.Empty;
     }
 
     private void Send(Flight flight, int part, in BlockServingRequest request)

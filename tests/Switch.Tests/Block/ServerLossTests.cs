@@ -31,6 +31,24 @@ public class ServerLossTests
         Assert.Equal(LinkState.Up, rig.Switch.Link("d1").State);
     }
 
+    /// <summary>What was five messages for the server before is eighty for the next, and a request has 64 at most.</summary>
+    [Fact]
+    public void Section_4_ARequestThatIsTooLargeForTheNextServerFails()
+    {
+        using var rig = new BlockRig();
+        var (server, client) = rig.Run();
+        using var _ = client;
+        int large = client.Write(0, RequestTests.Pattern(80 * 4096, 3)), small = client.Write(1000, RequestTests.Pattern(512, 4));
+        for (int part = 0; part < 6; part++)
+            server.Next();
+        server.Dispose();
+        using var next = new DiskServer(rig.ServerSocket, DiskServer.Plain with { MaxData = 4096 }).Begin();
+        client.Ends(BlockStatus.IoError, large);
+        next.Serve(1);
+        client.Ends(BlockStatus.Ok, small);
+        Assert.Equal(1ul, rig.Faults("disk", "request_too_large"));
+    }
+
     /// <summary>Each message of the server's front-end takes the rings out of the data path and puts them back.</summary>
     [Fact]
     public void ManyLossesWithAFullRingLeaveTheClientWell()
