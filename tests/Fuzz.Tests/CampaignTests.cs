@@ -48,6 +48,7 @@ public class CampaignTests
 
     /// <summary>The same seed makes the same cases.</summary>
     [Theory]
+    [InlineData("blocks")]
     [InlineData("chains")]
     [InlineData("split")]
     [InlineData("net")]

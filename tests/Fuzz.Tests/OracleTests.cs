@@ -11,6 +11,7 @@ public class OracleTests
     {
         { "chains", Sabotage.UsedLength }, { "chains", Sabotage.ExtraByte }, { "chains", Sabotage.UsedTwice },
         { "split", Sabotage.UsedLength }, { "split", Sabotage.ExtraByte }, { "split", Sabotage.UsedTwice }, { "split", Sabotage.NoKicks },
+        { "blocks", Sabotage.NotDurable }, { "blocks", Sabotage.DiskMayChange },
         { "packed", Sabotage.UsedLength }, { "packed", Sabotage.ExtraByte }, { "packed", Sabotage.NoKicks },
     };
 
@@ -20,6 +21,7 @@ public class OracleTests
     {
         using IFuzzer broken = name switch
         {
+            "blocks" => new BlockFuzzer(sabotage),
             "chains" => new ChainFuzzer(sabotage),
             "packed" => new PackedQueueFuzzer(sabotage),
             _ => new SplitQueueFuzzer(sabotage),

@@ -7,6 +7,7 @@ public static class AllFuzzers
 {
     private static readonly IReadOnlyDictionary<string, Func<IFuzzer>> Makers = new SortedDictionary<string, Func<IFuzzer>>(StringComparer.Ordinal)
     {
+        [BlockFuzzer.FuzzerName] = () => new BlockFuzzer(),
         [MessageFuzzer.FuzzerName] = () => new MessageFuzzer(),
         [NetJoinFuzzer.FuzzerName] = () => new NetJoinFuzzer(),
         [ChainFuzzer.FuzzerName] = () => new ChainFuzzer(),

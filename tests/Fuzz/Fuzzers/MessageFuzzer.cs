@@ -84,8 +84,9 @@ public sealed class MessageFuzzer : IFuzzer
             throw new FuzzException($"{message} ends the connection, and should not");
         FuzzException.UnlessEqual(message.Request, BinaryPrimitives.ReadUInt32LittleEndian(reply), "request of the reply");
         FuzzException.UnlessEqual(5u, BinaryPrimitives.ReadUInt32LittleEndian(reply.AsSpan(4)), "flags of the reply");
-        FuzzException.UnlessEqual(20, reply.Length, "bytes of the reply");
-        FuzzException.Unless(outcome == Outcome.Value || reply[12] <= 1, $"{message} is acknowledged with {reply[12]}");
+        FuzzException.UnlessEqual(outcome switch { Outcome.Nothing => 12, Outcome.NoInflight => 36, _ => 20 }, reply.Length, "bytes of the reply");
+        FuzzException.Unless(outcome != Outcome.Acknowledgement || reply[12] <= 1, $"{message} is acknowledged with {reply[^8]}");
+        FuzzException.Unless(outcome != Outcome.NoInflight || reply.AsSpan(12).IndexOfAnyExcept((byte)0) < 0, $"{message} is answered with a region");
     }
 
     /// <summary>The socket, from a front-end that may say anything.</summary>

@@ -12,6 +12,8 @@ namespace InterGuest.Fuzz.Guests;
 internal sealed class HostileFrontEnd : IDisposable
 {
     private const ulong GuestAt = 0x4000_0000, UserAt = 0x7f00_0000_0000, Bytes = 64 << 10;
+    // vhost-user, "Migration": a bit for each page of 4 KiB, up to the last of the guest.
+    private const int LogBytes = (int)((GuestAt + Bytes) / 4096 / 8);
     private const int RingSize = 8, RingBytes = 1024, Rings = 4, StepsPerRing = 6, FirstRingStep = 6;
     private const ulong Accepted = Features.Version1 | Features.VhostUserProtocolFeatures | Features.RingIndirectDescriptors;
 
@@ -52,7 +54,7 @@ internal sealed class HostileFrontEnd : IDisposable
     }
 
     /// <summary>A whole start first; then one thing or another.</summary>
-    private int Script(int step) => step < FirstRingStep + Rings * StepsPerRing ? step : 1000 + _input.Below(12);
+    private int Script(int step) => step < FirstRingStep + Rings * StepsPerRing ? step : 1000 + _input.Below(21);
 
     private (uint Request, byte[] Body, FileDescriptor[] Fds) Proper(int step)
     {
@@ -63,7 +65,7 @@ internal sealed class HostileFrontEnd : IDisposable
         {
             0 => (1, [], []),
             1 => (15, [], []),
-            2 => (16, RawPeer.U64(0x18009), []),
+            2 => (16, RawPeer.U64(_input.Chance(50) ? 0x1a01fu : 0x18009u), []),
             3 => (3, [], []),
             4 => (2, RawPeer.U64(Accepted), []),
             5 => (5, RawPeer.Table(_region), [_memory]),
@@ -71,13 +73,23 @@ internal sealed class HostileFrontEnd : IDisposable
             1001 => (18, RawPeer.U32s(ring, (uint)_input.Below(2)), []),
             1002 => (37, RawPeer.Region(new RegionLayout(GuestAt + Bytes, 4096, UserAt + Bytes, 4096)), [_memory]),
             1003 => (38, RawPeer.Region(new RegionLayout(GuestAt + Bytes, 4096, UserAt + Bytes, 0)), []),
-            1004 => (2, RawPeer.U64(_input.Chance(50) ? Accepted : _input.U64()), []),
+            1004 => (2, RawPeer.U64(_input.Pick(Accepted, Accepted | Features.VhostLogAll, Accepted | Features.VhostLogAll, _input.U64())), []),
             1005 => (5, RawPeer.Table(_region), [_memory]),
             1006 => (39, RawPeer.U64(_input.Byte()), []),
             1007 => (40, [], []),
             1008 => (17, [], []),
             1009 => (36, [], []),
             1010 => (21, [], [Pair()]),
+            // A log with a bit for every page of the guest, or not quite.
+            1012 => (6, RawPeer.U64s(_input.Chance(80) ? LogBytes : _input.U64(), _input.Chance(80) ? 0 : _input.U64()), [Log()]),
+            1013 => (7, [], [Bell()]),
+            1014 => (19, RawPeer.U64(_input.U64()), []),
+            1015 => (20, RawPeer.U64(_input.Chance(50) ? 1500u : _input.U64()), []),
+            1016 => (24, Config(), []),
+            1017 => (25, Config(), []),
+            1018 => (31, Inflight(), []),
+            1019 => (32, Inflight(), [_memory]),
+            1020 => (34, [], []),
             _ => RingStep(_input.Below(StepsPerRing), ring),
         };
     }
@@ -89,7 +101,7 @@ internal sealed class HostileFrontEnd : IDisposable
         {
             0 => (8, RawPeer.U32s(ring, RingSize), []),
             1 => (10, RawPeer.U32s(ring, 0), []),
-            2 => (9, [.. RawPeer.U32s(ring, 0), .. RawPeer.U64s(at, at + 256, at + 512, 0)], []),
+            2 => (9, [.. RawPeer.U32s(ring, _input.Chance(20) ? 1u : 0), .. RawPeer.U64s(at, at + 256, at + 512, _input.Chance(80) ? at + 256 - UserAt + GuestAt : _input.U64())], []),
             3 => (13, RawPeer.U64(ring), [Bell()]),
             4 => _input.Chance(20) ? (12, RawPeer.U64(ring | 0x100), []) : (12, RawPeer.U64(ring), [Bell()]),
             _ => (18, RawPeer.U32s(ring, 1), []),
@@ -151,6 +163,17 @@ internal sealed class HostileFrontEnd : IDisposable
             memory.At(at + 256, 4).Clear(); // the used index, where a ring begins
         }
     }
+
+    private byte[] Config()
+    {
+        uint size = _input.Chance(80) ? (uint)_input.Below(300) : _input.U32();
+        return [.. RawPeer.U32s(_input.U32() % 300, size), .. RawPeer.U32s((uint)_input.Below(2)), .. new byte[Math.Min(size, 256)]];
+    }
+
+    private byte[] Inflight() =>
+        [.. RawPeer.U64s(_input.Chance(50) ? Bytes : _input.U64(), _input.Chance(80) ? 0 : _input.U64()), .. RawPeer.U32s(_input.U32(), 0)];
+
+    private FileDescriptor Log() => Own(MemFd.Create(FuzzedSwitch.FileName, LogBytes, seal: _input.Chance(50)));
 
     private FileDescriptor Bell() => Own(EventFd.Create().Descriptor);
 

@@ -21,6 +21,12 @@ public enum Sabotage
 
     /// <summary>Kicks are never asked for.</summary>
     NoKicks,
+
+    /// <summary>Writes are not asked to be durable, and should be.</summary>
+    NotDurable,
+
+    /// <summary>A disk is let change while a client uses it.</summary>
+    DiskMayChange,
 }
 
 /// <summary>

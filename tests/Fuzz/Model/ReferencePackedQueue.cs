@@ -11,7 +11,7 @@ internal readonly record struct PackedMark(long Next, int Outstanding);
 /// The device's side of a packed virtqueue, written down from VIRTIO 1.2, 2.8, over what the memory should hold. Places are
 /// counted from 0 without end, so that there is nothing to wrap.
 /// </summary>
-internal sealed class ReferencePackedQueue(Arena arena, QueuePlace ring, bool indirect, bool eventIndex, uint state)
+internal sealed class ReferencePackedQueue(Arena arena, QueuePlace ring, bool indirect, bool eventIndex, uint state) : IReferenceQueue
 {
     private const int Available = 1 << 7, Used = 1 << 15, Off = 1, AtDescriptor = 2;
 

@@ -12,7 +12,7 @@ internal readonly record struct ReferenceMark(ushort Available, int Outstanding)
 /// not the specification's but ours, and a driver can see it: the available index is read again only when all that it showed
 /// before is taken.
 /// </summary>
-internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirect, bool eventIndex, ushort start)
+internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirect, bool eventIndex, ushort start) : IReferenceQueue
 {
     private ushort _nextAvailable = start;
     private ushort _knownAvailable = start;
@@ -113,6 +113,9 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
             Set(place.Used, 0);
         return Get(arena, place.Available + 2) != _knownAvailable;
     }
+
+    /// <summary>Who uses the queue saw that its driver broke a rule.</summary>
+    public void Distrust(QueueFault fault) => Break(fault);
 
     private static ushort Get(Arena arena, int offset) => BinaryPrimitives.ReadUInt16LittleEndian(arena.Expected.AsSpan(offset));
 
