@@ -157,6 +157,46 @@ public class RunningChangesTests
         board.AssertAccounted("b", 10);
     }
 
+    /// <summary>
+    /// VIRTIO 1.2, 2.6.1 (queue reset), as a front-end that handles VIRTIO_F_RING_RESET says it: one ring stops, and begins
+    /// anew elsewhere with another size, while the other one goes on.
+    /// </summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task ARingMayBeResetToAnotherSizeUnderTraffic(uint ring)
+    {
+        const int frames = 1000, perLife = 5;
+        using var board = new TestSwitch();
+        var (a, b) = board.Join(Guest, hold: TimeSpan.FromSeconds(60));
+        using var _ = a;
+        using var __ = b;
+        var lives = new List<TestGuest>();
+        // The traffic is on the ring that is not reset.
+        var stream = Task.Run(() => ring == 0 ? Stream(a, b, frames) : Stream(b, a, frames));
+        try
+        {
+            foreach (int size in new[] { 256, 8, 1024, 64 })
+            {
+                Assert.Equal(StateAfter(lives.Count == 0 ? 0u : perLife), a.FrontEnd.StopVring(ring));
+                var next = new TestGuest(Guest with { QueueSize = size, GuestAddress = a.Memory.Layout.GuestAddress + ((ulong)(lives.Count + 1) << 28) });
+                lives.Add(next);
+                next.Attach(a.FrontEnd);
+                a.FrontEnd.ChangeMemory(RequestCode.AddMemoryRegion, next.Memory.Layout, next.Memory.File);
+                next.StartRing(ring, StateAfter(0));
+                Exchange.OneWay(ring == 0 ? b : next, ring == 0 ? next : b, perLife);
+            }
+            int lost = await stream;
+            var ports = new[] { board.Port("a"), board.Port("b") };
+            Assert.Equal(lost, (int)ports.Aggregate(0UL, (sum, p) => sum + p.Dropped()));
+            Assert.All(ports, p => Assert.Equal((PortState.Running, "", 0), (p.State, p.Fault, p.Counters.Faults.Count)));
+        }
+        finally
+        {
+            lives.ForEach(l => l.Dispose());
+        }
+    }
+
     [Fact]
     public void AStoppedRingIsNotTouchedAndItsBaseIsRight()
     {
