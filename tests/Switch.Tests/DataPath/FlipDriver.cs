@@ -1,5 +1,6 @@
 using InterGuest.Switch.DataPath;
 using InterGuest.Testing;
+using InterGuest.Virtio.Devices;
 
 namespace InterGuest.Switch.Tests.DataPath;
 
@@ -34,6 +35,9 @@ internal abstract class FlipDriver(FlipGuest guest)
     /// <summary>A byte of a header of a frame to be sent.</summary>
     protected void SpoilHeader(Random random, int index) =>
         Guest.Memory.At(FlipGuest.SendBuffer(index) + (uint)random.Next(10), 1)[0] = (byte)random.Next(0x80);
+
+    /// <summary>Without offloads again: else there would soon be no frame that is delivered.</summary>
+    protected void MendHeader(int index) => Guest.Memory.At(FlipGuest.SendBuffer(index), NetHeader.Bytes).Clear();
 }
 
 /// <summary>With split rings: descriptors, heads, indices, the used rings.</summary>
@@ -55,6 +59,7 @@ internal sealed class SplitFlipDriver(FlipGuest guest) : FlipDriver(guest)
         Thread.SpinWait(random.Next(30));
         Guest.SetSendBuffer(index);
         Guest.SetReceiveBuffer(index);
+        MendHeader(index);
         ring.SetHead(index, (ushort)index);
     }
 
@@ -91,7 +96,7 @@ internal sealed class PackedFlipDriver : FlipDriver
     /// <summary>Flips without a buffer used, after which a ring is not going to move.</summary>
     private const int Patience = 20_000;
 
-    private const ulong Features = TestGuest.PlainFeatures | Virtio.Devices.Features.RingPacked;
+    private const ulong PackedFeatures = TestGuest.PlainFeatures | Features.RingPacked;
     private const int Write = 2;
 
     private readonly FlatPackedRing _send;
@@ -110,9 +115,9 @@ internal sealed class PackedFlipDriver : FlipDriver
 
     public override bool IsStuck => Math.Max(_sendIdle, _receiveIdle) > Patience;
 
-    public override QueueEnd SendEnd() => Guest.End(_send.Layout, _send.Size, Features, FlatPackedRing.Fresh, Guest.SendCounters);
+    public override QueueEnd SendEnd() => Guest.End(_send.Layout, _send.Size, PackedFeatures, FlatPackedRing.Fresh, Guest.SendCounters);
 
-    public override QueueEnd ReceiveEnd() => Guest.End(_receive.Layout, _receive.Size, Features, FlatPackedRing.Fresh, Guest.ReceiveCounters);
+    public override QueueEnd ReceiveEnd() => Guest.End(_receive.Layout, _receive.Size, PackedFeatures, FlatPackedRing.Fresh, Guest.ReceiveCounters);
 
     public override void Reset()
     {
@@ -131,6 +136,7 @@ internal sealed class PackedFlipDriver : FlipDriver
         _receiveIdle = _receive.Feed(ReceiveBuffer) > 0 ? 0 : _receiveIdle + 1;
         Thread.SpinWait(random.Next(30));
         ring.SetAddress(index, sends ? FlipGuest.SendBuffer(index) : FlipGuest.ReceiveBuffer(index));
+        MendHeader(index);
         ring.SetLength(index, (uint)(sends ? FlipGuest.BufferBytes / 2 : FlipGuest.BufferBytes));
     }
 
