@@ -34,9 +34,10 @@ end_switch() { # SIGNAL
 	{ wait "$switch_pid" || true; } 2>/dev/null
 }
 
-boot() { # NAME: a VM on the port of its name
+boot() { # NAME [PROPERTIES]: a VM on the port of its name, with more properties of its network device
 	local arguments
 	arguments=$(interguest qemu "$1" --memory 256M --accel "$accel" 2>/dev/null)
+	arguments=${arguments/romfile=/romfile=${2:+,$2}}
 	eval "vm start \$1 -- $arguments"
 }
 
