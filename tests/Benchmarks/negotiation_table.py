@@ -1,5 +1,7 @@
 """Makes the table of negotiation.sh's results: what each pair of guests agreed on, and how fast it was."""
 import json
+import os
+import re
 import statistics
 import sys
 
@@ -12,9 +14,10 @@ PAIRS = [
 HEAD = """# Who agrees with whom on what
 
 Pairs of guests that do not have the same features, each run for real by
-[tests/Benchmarks/negotiation.sh](../tests/Benchmarks/negotiation.sh), {date}: {versions}. The VMs are {accel}; the rates are of this
-machine on that day, and only compare with each other: *of equal guests* is the rate in parts of the row of the same kind in which nothing is
-missing. Policy `auto` is rounds where both guests know them, and translation where not. TCP from A to B; the median of three runs.
+[tests/Benchmarks/negotiation.sh](../tests/Benchmarks/negotiation.sh), {date}:
+{versions}. The VMs are {accel}; the rates are of this machine on that day, and only compare with each other: *of equal guests* is the rate in parts of the row of the same kind in which nothing is
+missing. Policy `auto` is rounds where both guests know them, and translation where not. TCP from A to B; the median of three runs, and their
+range: the machine had other work, too.
 
 - *A sends*: the offloads that A uses and B takes.
 - *translated*: those that A uses and B refused, which the switch does per frame, and its cost: the switch's own time per byte sent.
@@ -46,10 +49,11 @@ def how(row):
     return f"{state}, {len(rounds)} round{'s' if len(rounds) > 1 else ''}"
 
 
-def cost(row):
+def cost(row, translated):
+    # The counts are the link's: from before a re-plug, too.
     direction = row["link"]["directions"][0]
     translation = direction.get("translation", {})
-    if int(translation.get("frames", 0)) == 0:
+    if not translated or int(translation.get("frames", 0)) == 0:
         return ""
     nanoseconds = float(translation.get("time", "0s").rstrip("s")) * 1e9 / int(direction["bytes"])
     return f" ({int(translation['frames']):,} frames into {int(translation.get('segments', 0)):,}; {nanoseconds:.3f} ns per byte)"
@@ -68,7 +72,10 @@ def main(files):
     medians = {name: statistics.median(row["rates"]) for name, row in rows.items()}
     newest = max(rows.values(), key=lambda r: r["date"])
     accel = "emulated (no KVM)" if "accelerator tcg" in newest["versions"] else "on KVM"
-    print(HEAD.format(date=newest["date"], versions=newest["versions"], accel=accel), end="")
+    versions = newest["versions"]
+    if not any(name.startswith("d") for name in rows):
+        versions = re.sub(r", DPDK [^,]*", "", versions)
+    print(HEAD.format(date=newest["date"], versions=versions, accel=accel), end="")
     print("| guest A | guest B | policy | negotiated | A sends | translated | A to B | of equal guests |")
     print("|---|---|---|---|---|---|---|---|")
     order = "qdha"
@@ -78,7 +85,10 @@ def main(files):
         base = medians.get(row["baseline"])
         ratio = "-" if base is None else "1" if row["baseline"] == name else f"{medians[name] / base:.2f}"
         print(f"| {row['a']} | {row['b']} | {row['policy']} | {how(row)} | {' '.join(direct) or 'none'} "
-              f"| {' '.join(translated) or 'none'}{cost(row)} | {rate(medians[name])} | {ratio} |")
+              f"| {' '.join(translated) or 'none'}{cost(row, translated)} | {rate(medians[name])} ({rate(min(row['rates']))} to {rate(max(row['rates']))}) | {ratio} |")
+    missing = [name for name in os.environ.get("ROWS", "").split() if name not in rows]
+    if missing:
+        print(f"\nNot run that day: the script's rows {', '.join(missing)}.")
 
 
 main(sys.argv[1:])
