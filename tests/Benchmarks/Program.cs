@@ -17,10 +17,16 @@ internal static class Program
         usage: Benchmarks micro [BenchmarkDotNet's options, as --filter '*Forward*']
                Benchmarks fairness [SECONDS]
                Benchmarks flip [SECONDS]
+               Benchmarks loop [SECONDS]
+               Benchmarks guests PID SOCKET...
+               Benchmarks compare RAW.TSV PICTURE.SVG
 
         micro     the parts of the data path, in ns per frame and bytes allocated
         fairness  a link's rate on a loop of its own, and with another guest that floods the same loop, in turn, SECONDS (2)
                   each: what the other takes away. A fair loop leaves half or more.
+        loop      the rate of 1 to 64 busy links in one loop, SECONDS (1) each
+        guests    guests on these sockets of the switch PID: the cost of silence, and the latency after it; for scale.sh
+        compare   the table and the picture of what run.sh measured
         flip      a copy beside mapping the sender's pages in the receiver's place, by size, SECONDS (1) each
         """;
 
@@ -37,6 +43,14 @@ internal static class Program
             case ["flip"] or ["flip", _]:
                 PageFlipBenchmark.Run(Seconds(args, 1));
                 return 0;
+            case ["loop"] or ["loop", _]:
+                ScaleBenchmark.Loop(Seconds(args, 1));
+                return 0;
+            case ["guests", var pid, .. var sockets] when sockets.Length >= 2:
+                ScaleBenchmark.Guests(int.Parse(pid, CultureInfo.InvariantCulture), sockets, TimeSpan.FromSeconds(10));
+                return 0;
+            case ["compare", var raw, var picture]:
+                return Comparison.Run(raw, picture) ? 0 : 1;
             default:
                 Console.Error.WriteLine(Usage);
                 return 2;
