@@ -12,7 +12,11 @@ internal sealed class FlatGuest : IDisposable
     public const int Size = 256;
     private const ulong Base = 0x1000_0000, Buffers = Base + 0x10000;
 
+    // Descriptors of a chain in pieces, some of which stay unused, so that the ring has room for a whole number of chains.
+    private const int PerChain = 8;
+
     private readonly uint _stride;
+    private int _chains = Size;
 
     /// <summary>Makes one.</summary>
     /// <param name="bufferBytes">Of each buffer.</param>
@@ -44,11 +48,24 @@ internal sealed class FlatGuest : IDisposable
 
     public QueueEnd End { get; }
 
+    /// <summary>Makes chains of buffers: the ring has fewer of them, of as many descriptors as asked for.</summary>
+    public FlatGuest InChains(int descriptors)
+    {
+        for (int i = 0; i < Size; i++)
+        {
+            bool last = i % PerChain == descriptors - 1;
+            Ring.SetDescriptor(i, Address(i), BufferBytes, last ? 0 : 1, i + 1);
+            Ring.SetHead(i, (ushort)(i % (Size / PerChain) * PerChain));
+        }
+        _chains = Size / PerChain;
+        return this;
+    }
+
     /// <summary>Of a buffer.</summary>
     public ulong Address(int index) => Buffers + (ulong)index % Size * _stride;
 
     /// <summary>All that was used is available again.</summary>
-    public void Feed() => FlipGuest.Feed(Ring);
+    public void Feed() => Ring.AvailableIndex = (ushort)(Ring.UsedIndex + _chains);
 
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using BenchmarkDotNet.Attributes;
 using InterGuest.Switch.DataPath;
+using InterGuest.Testing;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Native;
 
@@ -33,6 +34,49 @@ public class ForwardBenchmarks : IDisposable
     {
         for (int i = 0; i < Burst; i++, _next++)
             Native.Copy(_sender.Memory.At(_sender.Address(_next), Bytes), _receiver.Memory.At(_receiver.Address(_next), Bytes));
+    }
+
+    [Benchmark(OperationsPerInvoke = Burst)]
+    public void Forward()
+    {
+        _sender.Feed();
+        _receiver.Feed();
+        if (_join.Transfer(Burst) != TransferResult.More)
+            throw new InvalidOperationException("A frame was not forwarded.");
+    }
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _join?.Dispose();
+        _sender?.Dispose();
+        _receiver?.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>Frames of 9000 bytes in five pieces, into mergeable buffers of 2060: what DPDK's guests make of jumbo frames.</summary>
+public class MergedBenchmarks : IDisposable
+{
+    private const int Burst = 32, Pieces = 5, PieceBytes = 1800;
+
+    private FlatGuest _sender = null!, _receiver = null!;
+    private NetJoin _join = null!;
+    private int _next;
+
+    [GlobalSetup]
+    public void Setup()
+    {
+        _sender = new FlatGuest(PieceBytes, receives: false).InChains(Pieces);
+        _receiver = new FlatGuest(2060, receives: true, TestGuest.PlainFeatures | Features.NetMergeableBuffers);
+        _join = new NetJoin(_sender.End, _receiver.End, TimeSpan.FromSeconds(60), new TrafficCounters());
+    }
+
+    [Benchmark(Baseline = true, OperationsPerInvoke = Burst)]
+    public void CopyAlone()
+    {
+        for (int i = 0; i < Burst * Pieces; i++, _next++)
+            Native.Copy(_sender.Memory.At(_sender.Address(_next), PieceBytes), _receiver.Memory.At(_receiver.Address(_next), PieceBytes));
     }
 
     [Benchmark(OperationsPerInvoke = Burst)]
