@@ -36,7 +36,8 @@ internal static class AgentCommand
         }
     }
 
-    private static RootCommand Build(AgentContext context) => new(
+    /// <summary>The command line, for those who only want to know it, too.</summary>
+    internal static RootCommand Build(AgentContext context) => new(
         "A guest of an InterGuest switch that is a process, or a program in a VM: drives the device of a port.\n"
         + "A switch that goes away is waited for.")
     {

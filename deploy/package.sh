@@ -76,6 +76,10 @@ run=$tree/usr/lib/interguest
 "$run/interguest" completion bash >"$tree/usr/share/bash-completion/completions/interguest"
 "$run/interguest" completion zsh >"$tree/usr/share/zsh/vendor-completions/_interguest"
 "$run/interguest" completion fish >"$tree/usr/share/fish/vendor_completions.d/interguest.fish"
+for program in interguest-switch interguest-agent; do # bash and fish look for them by the program's name
+	ln -s interguest "$tree/usr/share/bash-completion/completions/$program"
+	ln -s interguest.fish "$tree/usr/share/fish/vendor_completions.d/$program.fish"
+done
 "$root/deploy/man.sh" "$run/interguest" 1 | gzip -9n >"$tree/usr/share/man/man1/interguest.1.gz"
 "$root/deploy/man.sh" "$run/interguest-agent" 1 | gzip -9n >"$tree/usr/share/man/man1/interguest-agent.1.gz"
 "$root/deploy/man.sh" "$run/interguest-switch" 8 | gzip -9n >"$tree/usr/share/man/man8/interguest-switch.8.gz"

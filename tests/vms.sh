@@ -42,7 +42,7 @@ boot() { # NAME [PROPERTIES]: a VM on the port of its name, with more properties
 }
 
 ready() { # NAME
-	vm wait "$1" --timeout 300 >/dev/null
+	vm wait "$1" --timeout "${patience:-300}" >/dev/null
 	in_guest "$1" 120 "net_up \$(nic) ${address[$1]}/24"
 }
 

@@ -8,31 +8,31 @@ namespace InterGuest.Cli.Completion;
 internal static class CompletionScripts
 {
     public const string Bash = """
-        # bash completion for interguest: source <(interguest completion bash)
+        # bash completion for interguest, interguest-switch and interguest-agent: source <(interguest completion bash)
         _interguest() {
             local line=${COMP_LINE:0:COMP_POINT} word=${COMP_WORDS[COMP_CWORD]} suggestion
             COMPREPLY=()
             case ${COMP_WORDS[COMP_CWORD - 1]} in
-                --socket | --qemu) compopt -o default; return ;;
+                --socket | --qemu | --image | --port | --topology | --*-dir | --tls-*) compopt -o default; return ;;
             esac
-            line="interguest${line#"${COMP_WORDS[0]}"}"
+            line="${COMP_WORDS[0]##*/}${line#"${COMP_WORDS[0]}"}"
             while IFS= read -r suggestion; do
                 [[ $suggestion == -* && $word != -* ]] && continue
                 [[ $suggestion == "$word"* ]] && COMPREPLY+=("$suggestion")
             done < <("${COMP_WORDS[0]}" "[suggest:${#line}]" "$line" 2>/dev/null)
         }
-        complete -F _interguest interguest
+        complete -F _interguest interguest interguest-switch interguest-agent
 
         """;
 
     public const string Zsh = """
-        #compdef interguest
+        #compdef interguest interguest-switch interguest-agent
         # zsh completion for interguest: interguest completion zsh > "${fpath[1]}/_interguest"
         _interguest() {
-            local line="interguest ${(j: :)words[2,CURRENT]}" suggestion
+            local line="${words[1]:t} ${(j: :)words[2,CURRENT]}" suggestion
             local -a suggestions
             case ${words[CURRENT-1]} in
-                --socket | --qemu) _files; return ;;
+                --socket | --qemu | --image | --port | --topology | --*-dir | --tls-*) _files; return ;;
             esac
             for suggestion in "${(@f)$("${words[1]}" "[suggest:${#line}]" "$line" 2>/dev/null)}"; do
                 [[ -z $suggestion || ( $suggestion == -* && ${words[CURRENT]} != -* ) ]] && continue
@@ -43,7 +43,7 @@ internal static class CompletionScripts
         if [[ ${funcstack[1]} == _interguest ]]; then
             _interguest "$@"
         else
-            compdef _interguest interguest
+            compdef _interguest interguest interguest-switch interguest-agent
         fi
 
         """;
@@ -54,16 +54,19 @@ internal static class CompletionScripts
             set -l words (commandline -opc)
             set -l program $words[1]
             set -l token (commandline -ct)
-            set -l line (string join ' ' -- interguest $words[2..-1] "$token")
+            set -l line (string join ' ' -- (string split -r -m1 / -- $program)[-1] $words[2..-1] "$token")
             for suggestion in ($program "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null)
                 if string match -q -- '-*' "$token"; or not string match -q -- '-*' $suggestion
                     echo $suggestion
                 end
             end
         end
-        complete -c interguest -f -a '(__interguest_suggest)'
-        complete -c interguest -l socket -r -F
-        complete -c interguest -l qemu -r -F
+        for program in interguest interguest-switch interguest-agent
+            complete -c $program -f -a '(__interguest_suggest)'
+            for option in socket qemu image port topology socket-dir state-dir tls-cert tls-key tls-client-ca
+                complete -c $program -l $option -r -F
+            end
+        end
 
         """;
 }

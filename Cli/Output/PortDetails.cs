@@ -56,6 +56,11 @@ internal static class PortDetails
     {
         lines.Add("From guest", Details.Traffic(counters.TxFrames, counters.TxBytes));
         lines.Add("To guest", Details.Traffic(counters.RxFrames, counters.RxBytes));
+        if (counters.Latency is { } latency)
+        {
+            lines.Add("In flight", $"{Units.Number(counters.RequestsInFlight)} requests");
+            lines.Add("Latency", Details.Latency(latency));
+        }
         lines.Add("Drops", Details.Reasons(counters.Drops), counters.Drops.Count > 0 ? Words.Warning : null);
         lines.Add("Faults", Details.Reasons(counters.Faults), counters.Faults.Count > 0 ? Words.Failure : null);
         lines.Add("Messages", Details.Reasons(counters.MessageFaults), counters.MessageFaults.Count > 0 ? Words.Failure : null);

@@ -35,6 +35,15 @@ internal sealed class Rates
     public double? Drops(Link link, LinkDirection direction) =>
         Direction(link, direction, counters => counters.Drops.Aggregate(0UL, (sum, drop) => sum + drop.Count));
 
+    public double? Translated(Link link, LinkDirection direction) =>
+        Direction(link, direction, counters => counters.Translation?.Frames ?? 0);
+
+    /// <summary>How long the requests took on average, in seconds, that ended meanwhile; null also if none did.</summary>
+    public double? Latency(Port port) =>
+        Port(port, counters => counters.Latency?.Count ?? 0) is { } ended and > 0
+            ? Port(port, counters => (ulong)Units.Span(counters.Latency?.Total).Ticks) / TimeSpan.TicksPerSecond / ended
+            : null;
+
     public double? Kicks(Port port) => Port(port, counters => counters.Kicks);
 
     public double? Calls(Port port) => Port(port, counters => counters.Calls);

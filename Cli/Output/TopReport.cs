@@ -40,6 +40,11 @@ internal sealed class TopReport
         screen.Write(Links());
         screen.WriteLine();
         screen.Write(Ports());
+        if (_now.Ports.Any(p => p.Type == DeviceType.Block))
+        {
+            screen.WriteLine();
+            screen.Write(Disks());
+        }
     }
 
     /// <summary>For machines: one object, on one line.</summary>
@@ -56,6 +61,7 @@ internal sealed class TopReport
             Number("bitsPerSecond", _rates.Bits(link, direction));
             Number("framesPerSecond", _rates.Frames(link, direction));
             Number("dropsPerSecond", _rates.Drops(link, direction));
+            Number("translatedPerSecond", _rates.Translated(link, direction));
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
@@ -69,14 +75,19 @@ internal sealed class TopReport
             Number("receivedBitsPerSecond", _rates.ReceivedBits(port));
             Number("kicksPerSecond", _rates.Kicks(port));
             Number("callsPerSecond", _rates.Calls(port));
+            if (port.Type == DeviceType.Block)
+            {
+                writer.WriteNumber("requestsInFlight", port.Counters?.RequestsInFlight ?? 0);
+                Number("latencySeconds", _rates.Latency(port), digits: 9);
+            }
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
 
-        void Number(string name, double? value)
+        void Number(string name, double? value, int digits = 3)
         {
             if (value is { } number)
-                writer.WriteNumber(name, Math.Round(number, 3));
+                writer.WriteNumber(name, Math.Round(number, digits));
             else
                 writer.WriteNull(name);
         }
@@ -84,14 +95,23 @@ internal sealed class TopReport
 
     private Table Links()
     {
-        Table table = Tables.Of("~LINK", "~DIRECTION", "STATE", "RATE", "FRAMES/S", "DROPS/S", "BEFORE");
+        // Narrow as it is: most links translate nothing.
+        bool translates = Directions().Any(d => d.Direction.Translation?.Frames > 0);
+        string[] translated = translates ? ["TRANSLATED/S"] : [];
+        Table table = Tables.Of(["~LINK", "~DIRECTION", "STATE", "RATE", "FRAMES/S", .. translated, "DROPS/S", "BEFORE"]);
         foreach ((Link link, LinkDirection direction) in Sorted())
         {
             (string state, Style style) = Words.Of(link.State);
             double? drops = _rates.Drops(link, direction);
-            table.AddRow(Tables.Cell(link.Name), Tables.Cell(LinkDetails.Arrow(direction)), Tables.Cell(state, style),
+            List<Spectre.Console.Rendering.IRenderable> cells =
+            [
+                Tables.Cell(link.Name), Tables.Cell(LinkDetails.Arrow(direction)), Tables.Cell(state, style),
                 Tables.Cell(Units.BitsPerSecond(_rates.Bits(link, direction))), Tables.Cell(Units.Count(_rates.Frames(link, direction))),
-                Tables.Cell(Units.Count(drops), drops > 0 ? Words.Warning : null), Tables.Cell(Sparkline.Of(_history[(link.Name, direction.From)], GraphWidth)));
+                Tables.Cell(Units.Count(drops), drops > 0 ? Words.Warning : null), Tables.Cell(Sparkline.Of(_history[(link.Name, direction.From)], GraphWidth)),
+            ];
+            if (translates)
+                cells.Insert(5, Tables.Cell(Units.Count(_rates.Translated(link, direction))));
+            table.AddRow(cells);
         }
         return table;
     }
@@ -106,6 +126,19 @@ internal sealed class TopReport
             table.AddRow(Tables.Cell(port.Name), Tables.Cell(state, style), Tables.Cell(Units.BitsPerSecond(_rates.SentBits(port))),
                 Tables.Cell(Units.BitsPerSecond(_rates.ReceivedBits(port))), Tables.Cell(Units.Count(_rates.Kicks(port))),
                 Tables.Cell(Units.Count(_rates.Calls(port))), Tables.Cell(Units.Number(faults), faults > 0 ? Words.Failure : null));
+        }
+        return table;
+    }
+
+    private Table Disks()
+    {
+        Table table = Tables.Of("~DISK", "READ", "WRITTEN", "IN FLIGHT", "LATENCY", "ERRORS");
+        foreach (Port port in _now.Ports.Where(p => p.Type == DeviceType.Block))
+        {
+            ulong errors = port.Counters?.FailedRequests ?? 0;
+            table.AddRow(Tables.Cell(port.Name), Tables.Cell(Units.BitsPerSecond(_rates.ReceivedBits(port))), Tables.Cell(Units.BitsPerSecond(_rates.SentBits(port))),
+                Tables.Cell(Units.Number(port.Counters?.RequestsInFlight ?? 0)), Tables.Cell(_rates.Latency(port) is { } seconds ? Units.Duration(TimeSpan.FromSeconds(seconds)) : "-"),
+                Tables.Cell(Units.Number(errors), errors > 0 ? Words.Failure : null));
         }
         return table;
     }

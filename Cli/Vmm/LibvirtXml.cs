@@ -1,4 +1,5 @@
 using System.Xml.Linq;
+using InterGuest.Cli.Output;
 using InterGuest.Cli.Qemu;
 using InterGuest.Protos.V1;
 
@@ -12,9 +13,27 @@ internal static class LibvirtXml
         new XElement("source", new XAttribute("type", "memfd")),
         new XElement("access", new XAttribute("mode", "shared")));
 
-    public static XElement Device(Port port) => new("interface", new XAttribute("type", "vhostuser"),
+    public static XElement Device(Port port) => port.Type switch
+    {
+        DeviceType.Block => Disk(port),
+        DeviceType.Net => Interface(port),
+        _ => throw CliException.Refused("FAILED_PRECONDITION", $"port {port.Name}: libvirt has no vhost-user device of type {Words.Of(port.Type)}. 'interguest qemu {port.Name}' prints QEMU's arguments, which <qemu:commandline> takes"),
+    };
+
+    private static XElement Disk(Port port)
+    {
+        if (port.Mode == SocketMode.Connect)
+            throw CliException.Refused("FAILED_PRECONDITION", $"port {port.Name}: libvirt's vhost-user disks connect to a socket, and so does a port in mode connect. Make the port with --mode listen");
+        return new XElement("disk", new XAttribute("type", "vhostuser"), new XAttribute("device", "disk"),
+            new XElement("driver", new XAttribute("name", "qemu"), new XAttribute("type", "raw"),
+                port.QueuePairs > 1 ? new XAttribute("queues", port.QueuePairs) : null),
+            Source(port, withMode: false),
+            new XElement("target", new XAttribute("dev", "vda"), new XAttribute("bus", "virtio")));
+    }
+
+    private static XElement Interface(Port port) => new("interface", new XAttribute("type", "vhostuser"),
         new XElement("mac", new XAttribute("address", QemuText.Mac(port.Name))),
-        Source(port),
+        Source(port, withMode: true),
         new XElement("model", new XAttribute("type", "virtio")),
         port.QueuePairs > 1 ? new XElement("driver", new XAttribute("queues", port.QueuePairs)) : null);
 
@@ -28,13 +47,13 @@ internal static class LibvirtXml
         new XElement("devices", Device(port)));
 
     // The side that connects tries again, so that a restart of the other is survived.
-    private static XElement Source(Port port)
+    private static XElement Source(Port port, bool withMode)
     {
         bool listens = port.Mode == SocketMode.Connect;
         return new XElement("source",
             new XAttribute("type", "unix"),
             new XAttribute("path", port.SocketPath),
-            new XAttribute("mode", listens ? "server" : "client"),
+            withMode ? new XAttribute("mode", listens ? "server" : "client") : null,
             listens ? null : new XElement("reconnect", new XAttribute("enabled", "yes"), new XAttribute("timeout", 1)));
     }
 }

@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.DataPath.Block;
 using InterGuest.Switch.DataPath.Offload;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
@@ -191,7 +192,22 @@ internal static class ProtoMapping
         (counters.RxFrames, counters.RxBytes) = isClient ? ((ulong)disk.Reads, (ulong)disk.ReadBytes) : ((ulong)disk.Writes, (ulong)disk.WrittenBytes);
         counters.Faults.Add(disk.Faults.Select(f => Count(f.Fault, f.Count)));
         counters.FailedRequests = (ulong)disk.Errors;
+        if (isClient)
+            (counters.RequestsInFlight, counters.Latency) = ((ulong)disk.InFlight, LatencyOf(disk.Latency));
         return counters;
+    }
+
+    private static V1.Latency LatencyOf(RequestLatency latency)
+    {
+        var message = new V1.Latency { Total = latency.Sum.ToDuration() };
+        var counts = latency.Counts;
+        foreach (var (i, bound) in RequestLatency.UpperBounds.Index())
+        {
+            message.Count += (ulong)counts[i];
+            message.Buckets.Add(new V1.LatencyBucket { AtMost = bound.ToDuration(), Count = message.Count });
+        }
+        message.Count += (ulong)counts[^1];
+        return message;
     }
 
     private static V1.PortCounters RingCountersOf(Port port) => new()

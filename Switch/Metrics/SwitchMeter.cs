@@ -1,6 +1,8 @@
 using System.Diagnostics.Metrics;
+using System.Globalization;
 using InterGuest.Switch.Control;
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.DataPath.Block;
 using InterGuest.Switch.Ports;
 using Tag = System.Collections.Generic.KeyValuePair<string, object?>;
 
@@ -42,6 +44,23 @@ internal sealed class SwitchMeter : IDisposable
         PerDirection("bytes", "By", "Bytes of those frames, without virtio-net headers", c => c.Bytes);
         PerDirection("drops", "{frame}", "Frames that did not arrive, by reason", "reason", c => c.Drops);
 
+        PerDirection("translated.frames", "{frame}", "Frames of which the switch did what the receiver had refused", c => c.Translation.Frames);
+        PerDirection("translated.segments", "{frame}", "Frames made of those", c => c.Translation.Segments);
+        PerDirection("translated.summed", "By", "Bytes that were added up for their checksums", c => c.Translation.BytesSummed);
+        Meter.CreateObservableCounter(
+            "interguest.link.translated", () => Directions().Select(d => new Measurement<double>(d.Counters.Translation.Time.TotalSeconds, d.Tags)), "s",
+            "Time for their headers and checksums, without the copying: an estimate from samples");
+
+        PerDisk("reads", "{request}", "Reads that were done", d => d.Reads);
+        PerDisk("read", "By", "Bytes that were read", d => d.ReadBytes);
+        PerDisk("writes", "{request}", "Writes, and all else that is no read, that were done", d => d.Writes);
+        PerDisk("written", "By", "Bytes that were written", d => d.WrittenBytes);
+        PerDisk("errors", "{request}", "Requests that ended with an error", d => d.Errors);
+        Count("disk.faults", "{fault}", "Rules of serving a disk that were broken, by kind", () => Disks(_ => true).SelectMany(d => Labelled(d.Counters.Faults, "kind", [d.Tag])));
+        Meter.CreateObservableGauge(
+            "interguest.disk.in_flight", () => Disks(IsClient).Select(d => new Measurement<long>(d.Counters.InFlight, d.Tag)), "{request}", "Requests that were taken and are not over");
+        Latency();
+
         PerPort("connections", "{connection}", "Connections that a front-end has made", p => p.Counters.Connections);
         PerPort("messages.refused", "{message}", "Messages from the front-end that were refused", p => p.Counters.RefusedMessages);
         PerPort("limited", "{wait}", "Times that the guest had to wait for the port's rate", p => p.Counters.TimesLimited);
@@ -66,6 +85,34 @@ internal sealed class SwitchMeter : IDisposable
 
     private void PerPort(string name, string unit, string description, Func<PortView, long> count) =>
         Count($"port.{name}", unit, description, () => _view.Ports.Select(p => new Measurement<long>(count(p), new Tag("port", p.Name))));
+
+    private void PerDisk(string name, string unit, string description, Func<BlockCounters, long> count) =>
+        Count($"disk.{name}", unit, description, () => Disks(_ => true).Select(d => new Measurement<long>(count(d.Counters), d.Tag)));
+
+    /// <summary>A histogram as sums that are read, in place of one that is told of every request: it costs nothing when nobody reads.</summary>
+    private void Latency()
+    {
+        const string name = "interguest.disk.latency", description = "How long requests took";
+        Meter.CreateObservableCounter(name + PrometheusText.Buckets, () => Disks(IsClient).SelectMany(d => Buckets(d.Counters.Latency, d.Tag)), "s", description);
+        Meter.CreateObservableCounter(name + PrometheusText.Sum, () => Disks(IsClient).Select(d => new Measurement<double>(d.Counters.Latency.Sum.TotalSeconds, d.Tag)), "s", description);
+        Meter.CreateObservableCounter(name + PrometheusText.Count, () => Disks(IsClient).Select(d => new Measurement<long>(d.Counters.Latency.Counts.Sum(), d.Tag)), "s", description);
+    }
+
+    private static IEnumerable<Measurement<long>> Buckets(RequestLatency latency, Tag port)
+    {
+        long below = 0;
+        foreach (var (i, count) in latency.Counts.Index())
+        {
+            below += count;
+            string bound = i < RequestLatency.UpperBounds.Count ? RequestLatency.UpperBounds[i].TotalSeconds.ToString(CultureInfo.InvariantCulture) : "+Inf";
+            yield return new Measurement<long>(below, port, new Tag("le", bound));
+        }
+    }
+
+    private IEnumerable<(BlockCounters Counters, Tag Tag)> Disks(Func<PortView, bool> which) =>
+        _view.Ports.Where(p => p.Disk != null && which(p)).Select(p => (p.Disk!, new Tag("port", p.Name)));
+
+    private static bool IsClient(PortView port) => port.Type == PortType.Block;
 
     private void Count(string name, string unit, string description, Func<IEnumerable<Measurement<long>>> read) =>
         Meter.CreateObservableCounter($"interguest.{name}", read, unit, description);

@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using InterGuest.Switch.Control;
 using InterGuest.Switch.DataPath;
+using InterGuest.Switch.DataPath.Block;
 using InterGuest.Switch.Ports;
 
 namespace InterGuest.Switch.Metrics;
 
 /// <summary>A port as it was when last something happened to it; its counters go on.</summary>
-internal sealed record PortView(string Name, PortType Type, PortState State, PortCounters Counters);
+internal sealed record PortView(string Name, PortType Type, PortState State, PortCounters Counters, BlockCounters? Disk);
 
 /// <summary>A direction of a link.</summary>
 internal sealed record DirectionView(string Link, string From, string To, TrafficCounters Counters);
@@ -34,7 +35,7 @@ internal sealed class SwitchView
     {
         bool gone = happened.Kind == EventKind.Deleted;
         if (happened.Port is { } port)
-            Volatile.Write(ref _ports, gone ? _ports.Remove(port.Name) : _ports.SetItem(port.Name, new PortView(port.Name, port.Spec.Type, port.State, port.Counters)));
+            Volatile.Write(ref _ports, gone ? _ports.Remove(port.Name) : _ports.SetItem(port.Name, new PortView(port.Name, port.Spec.Type, port.State, port.Counters, port.Model.BlockCounters)));
         if (happened.Link is { } link)
             Volatile.Write(ref _links, gone ? _links.Remove(link.Name) : _links.SetItem(link.Name, View(link)));
     }

@@ -17,6 +17,7 @@ internal sealed class PortCarrier(Port port, PortSocket socket, Reactor reactor)
     private FileDescriptor? _process;
     private ulong _token;
     private IDisposable? _timer;
+    private bool _blind;
 
     /// <summary>Whether the front-end is cut off, so that its guest sees no carrier.</summary>
     public bool IsCut { get; private set; }
@@ -34,19 +35,34 @@ internal sealed class PortCarrier(Port port, PortSocket socket, Reactor reactor)
     }
 
     /// <summary>A front-end has connected.</summary>
-    public void OnConnected() => Forget();
+    public void OnConnected()
+    {
+        _blind = false;
+        Forget();
+    }
 
     public void Dispose() => Forget();
 
     private void Cut()
     {
         if (port.FrontEnd is not var (pid, _) || ProcessHandle.TryOpen(pid) is not { } process)
-            return; // a VM that starts in its place would wait for us, and nobody would tell
+        {
+            TellBlind();
+            return;
+        }
         Forget();
         _process = process;
         _token = reactor.Watch(process, OnEnded);
         IsCut = true;
         socket.Cut();
+    }
+
+    /// <summary>A VM that starts in the place of this one would wait for us, and we would not know.</summary>
+    private void TellBlind()
+    {
+        if (!_blind)
+            port.Notice("its guest's carrier cannot follow the other end: the VMM's process cannot be watched, perhaps because it is in another container");
+        _blind = true;
     }
 
     private void Restore()

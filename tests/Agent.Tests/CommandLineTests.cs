@@ -19,6 +19,16 @@ public sealed class CommandLineTests
         Assert.Contains("--help'", run.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>What the completion scripts of 'interguest completion' ask.</summary>
+    [Fact]
+    public async Task It_suggests_how_a_line_goes_on()
+    {
+        const string line = "interguest-agent ser";
+        using var run = new AgentRun($"[suggest:{line.Length}]", line);
+        Assert.Equal(0, await run.EndAsync());
+        Assert.Equal("serve-block\n", run.Output);
+    }
+
     [Fact]
     public async Task A_socket_path_that_is_too_long_fails()
     {

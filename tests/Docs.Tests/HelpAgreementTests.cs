@@ -20,6 +20,8 @@ public sealed partial class HelpAgreementTests
 
     private static readonly RootCommand Daemon = Switch.SwitchCommand.Build();
 
+    private static readonly RootCommand Guest = Agent.AgentCommand.Build(Agent.AgentContext.OfProcess());
+
     [Fact]
     public void Every_command_that_a_document_shows_exists_with_its_options()
     {
@@ -44,6 +46,15 @@ public sealed partial class HelpAgreementTests
         Assert.Equal([], missing);
     }
 
+    [Fact]
+    public void Every_command_of_the_agent_is_in_a_document()
+    {
+        string all = string.Join('\n', Files.Select(File.ReadAllText));
+        string[] missing = [.. Guest.Subcommands.Where(c => !c.Hidden).Select(c => c.Name)
+            .Where(n => !all.Contains($"interguest-agent {n}", StringComparison.Ordinal) && !all.Contains($"`{n}`", StringComparison.Ordinal))];
+        Assert.Equal([], missing);
+    }
+
     /// <summary>What stands in a code span or block and begins with one of the programs.</summary>
     private static IEnumerable<string> ShownCommands(string file)
     {
@@ -57,7 +68,8 @@ public sealed partial class HelpAgreementTests
     {
         string line = shown[(shown.IndexOf(": ", StringComparison.Ordinal) + 2)..];
         string[] words = [.. line.Split(" #")[0].Split(' ', StringSplitOptions.RemoveEmptyEntries)];
-        Command command = words[0].EndsWith("-switch", StringComparison.Ordinal) ? Daemon : Client;
+        Command command = words[0].EndsWith("-switch", StringComparison.Ordinal) ? Daemon
+            : words[0].EndsWith("-agent", StringComparison.Ordinal) ? Guest : Client;
         var known = new List<Option>(command.Options);
         foreach (string word in words[1..])
         {
@@ -86,7 +98,7 @@ public sealed partial class HelpAgreementTests
     [GeneratedRegex(@"```[a-z]*\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Blocks();
 
-    [GeneratedRegex(@"(?<![\w./-])(?:bin/)?(interguest(?:-switch)?) (?=[a-z-])[^|)&>;$""]*")]
+    [GeneratedRegex(@"(?<![\w./-])(?:bin/)?(interguest(?:-switch|-agent)?) (?=[a-z-])[^|)&>;$""]*")]
     private static partial Regex Invocations();
 
     [GeneratedRegex(@"^--[a-z-]+")]

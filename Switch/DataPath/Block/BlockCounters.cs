@@ -11,6 +11,7 @@ public sealed class BlockCounters
     private long _writes;
     private long _writtenBytes;
     private long _errors;
+    private long _inFlight;
 
     /// <summary>Reads that were done.</summary>
     public long Reads => Volatile.Read(ref _reads);
@@ -26,6 +27,15 @@ public sealed class BlockCounters
 
     /// <summary>Requests that ended with an error.</summary>
     public long Errors => Volatile.Read(ref _errors);
+
+    /// <summary>Of a client: requests that were taken and are not over.</summary>
+    public long InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Of a client: how long those took that are over.</summary>
+    public RequestLatency Latency { get; } = new();
+
+    /// <summary>Counts requests taken, or, below 0, given back.</summary>
+    public void Taken(int requests) => Volatile.Write(ref _inFlight, _inFlight + requests);
 
     /// <summary>What was done wrong; only what occurred.</summary>
     public IEnumerable<(BlockFault Fault, long Count)> Faults =>

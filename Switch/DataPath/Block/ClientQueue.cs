@@ -92,6 +92,7 @@ internal sealed class ClientQueue : IDisposable
     public void Begun(Flight flight, bool isNew = true)
     {
         Count++;
+        Client.Counters.Taken(1);
         if (isNew)
             Notes?.Taken(flight.Head);
     }
@@ -205,6 +206,7 @@ internal sealed class ClientQueue : IDisposable
             Client.Took(flight.PartsOut, flight.BytesOut);
             flight.End();
         }
+        Client.Counters.Taken(-Count);
         Recovered.Clear();
         _loadedFrom = null;
         (Count, Waiting, IsDirty, IsDraining, End, Notes, Drained) = (0, 0, false, false, null, null, null);
@@ -221,5 +223,6 @@ internal sealed class ClientQueue : IDisposable
     {
         flight.End();
         Count--;
+        Client.Counters.Taken(-1);
     }
 }

@@ -27,6 +27,7 @@ internal static class Completion
                 place.Write(Zeros.AsSpan(0, (int)Math.Min(left, (ulong)Zeros.Length)));
         place.Write([(byte)status]);
         client.Counters.Done(flight.Operation, flight.DataBytes, status);
+        client.Counters.Latency.Took(flight.Began);
         if (status == BlockStatus.Ok)
             Note(client, flight);
         queue.Finish(flight, (uint)(data + 1));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Queues;
@@ -31,6 +32,9 @@ internal sealed class Flight(ushort head) : IDisposable
 
     /// <summary>When, by <see cref="Environment.TickCount64"/>.</summary>
     public long Since { get; private set; }
+
+    /// <summary>The same, by <see cref="Stopwatch"/>.</summary>
+    public long Began { get; private set; }
 
     public BlockOperation Operation { get; private set; }
 
@@ -81,7 +85,7 @@ internal sealed class Flight(ushort head) : IDisposable
     {
         var spare = Chain;
         Chain = chain;
-        (InUse, IsSpoilt, Sequence, Since, Status) = (true, false, sequence, now, BlockStatus.Ok);
+        (InUse, IsSpoilt, Sequence, Since, Began, Status) = (true, false, sequence, now, Stopwatch.GetTimestamp(), BlockStatus.Ok);
         (Operation, Unsent, Unreplied, DataBytes, Flags) = (BlockOperation.Flush, 0, 0, 0, 0);
         Generation++;
         return spare;

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Google.Protobuf.WellKnownTypes;
 using InterGuest.Cli.Tests.Fakes;
+using InterGuest.Protos.V1;
 
 namespace InterGuest.Cli.Tests.Commands;
 
@@ -9,9 +11,9 @@ public class TopCommandTests : SwitchTest
         """
         Switch 0.1.0, up 1 h 23 min, 3 ports, 2 links, 1.2 Gbit/s in all
 
-        LINK  DIRECTION                 STATE  RATE        FRAMES/S  DROPS/S  BEFORE
-        lan   build-server -> database  up     1.2 Gbit/s  83 k      0                           █
-        lan   database -> build-server  up     0 bit/s     0         0                           ▁
+        LINK  DIRECTION                 STATE  RATE        FRAMES/S  TRANSLATED/S  DROPS/S  BEFORE
+        lan   build-server -> database  up     1.2 Gbit/s  83 k      0             0                           █
+        lan   database -> build-server  up     0 bit/s     0         0             0                           ▁
 
         PORT          STATE    FROM GUEST  TO GUEST    KICKS/S  CALLS/S  FAULTS
         build-server  running  1.2 Gbit/s  0 bit/s     0        0        0
@@ -52,6 +54,32 @@ public class TopCommandTests : SwitchTest
             direction.GetProperty("bitsPerSecond").GetDouble(), direction.GetProperty("framesPerSecond").GetDouble()));
         Assert.Equal(2, first.RootElement.GetProperty("directions").GetArrayLength());
         Assert.Equal("faulted", first.RootElement.GetProperty("ports")[2].GetProperty("state").GetString());
+    }
+
+    [Fact]
+    public async Task DisksAndTranslationHaveTheirNumbers()
+    {
+        for (uint i = 0; i < 2; i++)
+        {
+            var status = Samples.Status(uptime: 5000 + i * 0.5);
+            status.Links[0].Directions[0].Translation = new Translation { Frames = 100 + i * 50 };
+            var latency = new Latency { Count = 10 + i * 4, Total = Duration.FromTimeSpan(TimeSpan.FromMilliseconds(100 + i * 10)) };
+            status.Ports.Add(new Port
+            {
+                Name = "disk", Type = DeviceType.Block, State = PortState.Running,
+                Counters = new PortCounters { RxBytes = i * 1_000_000, RequestsInFlight = 3, FailedRequests = 1, Latency = latency },
+            });
+            Control.Samples.Enqueue(status);
+        }
+        string output = await Cli().OutputAsync("top", "--interval", "0.01");
+        Assert.Contains("FRAMES/S  TRANSLATED/S  DROPS/S", output, StringComparison.Ordinal);
+        Assert.Matches("lan   build-server -> database  up     0 bit/s  0         100 ", output);
+        Assert.Contains(
+            """
+            DISK  READ       WRITTEN  IN FLIGHT  LATENCY  ERRORS
+            disk  16 Mbit/s  0 bit/s  3          2.5 ms   1
+
+            """, output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -86,9 +86,9 @@ public class CompletionTests : SwitchTest
     }
 
     [Theory]
-    [InlineData("bash", "complete -F _interguest interguest")]
-    [InlineData("zsh", "#compdef interguest")]
-    [InlineData("fish", "complete -c interguest")]
+    [InlineData("bash", "complete -F _interguest interguest interguest-switch interguest-agent")]
+    [InlineData("zsh", "#compdef interguest interguest-switch interguest-agent")]
+    [InlineData("fish", "for program in interguest interguest-switch interguest-agent")]
     public async Task ScriptsUseTheDirective(string shell, string line)
     {
         string script = await Cli().OutputAsync("completion", shell);

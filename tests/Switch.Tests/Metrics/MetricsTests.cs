@@ -1,8 +1,10 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using InterGuest.Switch.Tests.Block;
 using InterGuest.Switch.Tests.Control;
 using InterGuest.Switch.Web;
 using InterGuest.Testing;
+using InterGuest.Virtio.Devices;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace InterGuest.Switch.Tests.Metrics;
@@ -50,6 +52,33 @@ public sealed partial class MetricsTests : IAsyncLifetime, IDisposable
     }
 
     [Fact]
+    public async Task ADisksRequestsAreThereWithTheirTimes()
+    {
+        await _switch.Client.CreatePortAsync(new() { Name = "disk", Type = Protos.V1.DeviceType.Block, QueuePairs = 2 });
+        await _switch.Client.CreatePortAsync(new() { Name = "store", Type = Protos.V1.DeviceType.BlockServer });
+        await _switch.Client.CreateLinkAsync(new() { Name = "d", Ports = { "disk", "store" } });
+        using var server = new DiskServer(_directory.At("ports/store.sock")).Begin();
+        Wait.Until(() => File.Exists(_directory.At("ports/disk.sock")), "the disk's port opens");
+        using var client = new DiskClient(_directory.At("ports/disk.sock"));
+        int write = client.Write(0, new byte[4096]), read = client.Read(0, 512);
+        var (request, data) = server.Next();
+        Assert.Equal(2, (await ReadAsync())["interguest_disk_in_flight{port=\"disk\"}"]);
+        server.Do(request, data);
+        server.Serve(1);
+        client.Ends(BlockStatus.Ok, write);
+        client.Ends(BlockStatus.Ok, read);
+        var seen = await ReadAsync();
+        Assert.Equal(0, seen["interguest_disk_in_flight{port=\"disk\"}"]);
+        Assert.Equal(2, seen["interguest_disk_latency_seconds_count{port=\"disk\"}"]);
+        Assert.Equal(2, seen["interguest_disk_latency_seconds_bucket{port=\"disk\",le=\"+Inf\"}"]);
+        Assert.True(seen["interguest_disk_latency_seconds_sum{port=\"disk\"}"] > 0);
+        Assert.Equal((1.0, 4096.0, 512.0), (seen["interguest_disk_writes_total{port=\"store\"}"], seen["interguest_disk_written_bytes_total{port=\"disk\"}"], seen["interguest_disk_read_bytes_total{port=\"disk\"}"]));
+        var port = await _switch.Client.GetPortAsync(new() { Name = "disk" });
+        Assert.Equal((2ul, 0ul), (port.Counters.Latency.Count, port.Counters.RequestsInFlight));
+        Assert.True(port.Counters.Latency.Buckets[^1].Count <= 2 && port.Counters.Latency.Total.ToTimeSpan() > TimeSpan.Zero);
+    }
+
+    [Fact]
     public async Task WhatIsRemovedIsGone()
     {
         await _switch.Client.CreatePortAsync(new() { Name = "gone" });
@@ -66,7 +95,8 @@ public sealed partial class MetricsTests : IAsyncLifetime, IDisposable
         Exchange.BothWays(guests.A, guests.B);
         string text = await _http.GetStringAsync(_metrics);
         var declared = DeclaredName().Matches(text).Select(m => m.Groups[1].Value).ToHashSet();
-        var labels = Label().Matches(text).Select(m => m.Groups[1].Value).Concat(["reason", "kind"]).ToHashSet();
+        declared.UnionWith(declared.Where(n => n.EndsWith("_seconds", StringComparison.Ordinal)).Select(n => n + "_bucket").ToList());
+        var labels = Label().Matches(text).Select(m => m.Groups[1].Value).Concat(["reason", "kind", "le"]).ToHashSet();
         string dashboard = await File.ReadAllTextAsync(Path.Combine(SourceTree.Root, "deploy/grafana/interguest.json"));
         using var json = System.Text.Json.JsonDocument.Parse(dashboard);
         var queries = json.RootElement.GetProperty("panels").EnumerateArray()
@@ -121,7 +151,7 @@ public sealed partial class MetricsTests : IAsyncLifetime, IDisposable
         {
             if (line[0] == '#')
             {
-                Assert.Matches("^# (HELP [a-z0-9_]+ .*|TYPE [a-z0-9_]+ (counter|gauge))$", line);
+                Assert.Matches("^# (HELP [a-z0-9_]+ .*|TYPE [a-z0-9_]+ (counter|gauge|histogram))$", line);
                 continue;
             }
             Assert.Matches("^[a-z0-9_]+({([a-z0-9_]+=\"[^\"]*\",?)*})? [-0-9.eE+]+$", line);

@@ -20,6 +20,19 @@ public sealed class PrometheusTextTests
     }
 
     [Fact]
+    public void ThreeCountersOfSecondsAreAHistogram()
+    {
+        using var meter = new Meter("test");
+        meter.CreateObservableCounter(
+            "h" + PrometheusText.Buckets, () => new[] { new Measurement<long>(2, new KeyValuePair<string, object?>("le", "0.1")), new Measurement<long>(3, new KeyValuePair<string, object?>("le", "+Inf")) }, "s", "how long");
+        meter.CreateObservableCounter("h" + PrometheusText.Sum, () => 1.5, "s", "how long");
+        meter.CreateObservableCounter("h" + PrometheusText.Count, () => 3L, "s", "how long");
+        Assert.Equal(
+            "# HELP h_seconds how long\n# TYPE h_seconds histogram\nh_seconds_bucket{le=\"0.1\"} 2\nh_seconds_bucket{le=\"+Inf\"} 3\nh_seconds_sum 1.5\nh_seconds_count 3\n",
+            new PrometheusText(m => m == meter).Read());
+    }
+
+    [Fact]
     public void WhatWouldEndALineOrAStringIsEscaped()
     {
         using var meter = new Meter("test");

@@ -30,7 +30,13 @@ public sealed class SandboxTests : IDisposable
         await daemon.Client.CreateLinkAsync(new() { Name = "l", Ports = { "a", "b" } });
         using (var a = TestGuest.Run(_directory.At("ports/a.sock")))
         using (var b = TestGuest.Run(_directory.At("ports/b.sock")))
+        {
             Exchange.BothWays(a, b);
+            // A front-end that is cut off is watched by its process.
+            await daemon.Client.SetPortAsync(new() { Name = "a", Carrier = Protos.V1.Carrier.Follow });
+            await daemon.Client.SetLinkUpAsync(new() { Name = "l", Up = false });
+            Wait.Until(() => daemon.Client.GetPort(new() { Name = "a" }).State == Protos.V1.PortState.Waiting, "port a is cut off");
+        }
         Assert.True(File.Exists(_directory.At("state/state.json")));
 
         await daemon.SignalAsync("TERM");
