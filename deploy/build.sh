@@ -98,6 +98,11 @@ mkdir -p "$build" "$root/bin"
 exec 9>"$build/.lock"
 flock 9
 stamp=$(sources | sha256sum)
+guest_agent_stamp=$root/artifacts/guest-agent/.stamp
+if [[ $guest_agent && -x ${guest_agent_stamp%/*}/interguest-agent && $(cat "$guest_agent_stamp" 2>/dev/null) = "$stamp" ]]; then
+	say "artifacts/guest-agent/interguest-agent is up to date"
+	exit 0
+fi
 if [[ ! $guest_agent ]] && up_to_date; then
 	say "bin/interguest-switch, bin/interguest-agent and bin/interguest are up to date"
 	exit 0
@@ -112,12 +117,14 @@ aarch64) runtime=linux-arm64 ;;
 *) fail "no .NET runtime for $(uname -m)" ;;
 esac
 if [[ $guest_agent ]]; then
+	log=$root/artifacts/guest-agent.log
 	: >"$log"
 	run_dotnet publish "$root/Agent/Agent.csproj" -c Release -r "$runtime" --self-contained -p:PublishSingleFile=true \
 		-p:EnableCompressionInSingleFile=true -p:DebugType=none -o "$root/artifacts/guest-agent" || {
 		tail -n 20 "$log" >&2
 		fail "dotnet publish of the agent failed; the whole log is $log"
 	}
+	echo "$stamp" >"$guest_agent_stamp"
 	say "artifacts/guest-agent/interguest-agent made in $SECONDS s"
 	exit 0
 fi

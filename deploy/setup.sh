@@ -111,6 +111,7 @@ for_demo() {
 for_tests() {
 	for_demo
 	want qemu-utils "reads and writes disks over NBD" have qemu-io
+	want e2fsprogs "makes a disk to boot from" test -x /sbin/mke2fs
 	want dpdk-dev "a second, independent vhost-user front-end: dpdk-testpmd" has_testpmd
 	want libvirt-clients "checks the XML that is printed for libvirt" have virt-xml-validate
 	want libxml2-utils "virt-xml-validate calls xmllint" have xmllint

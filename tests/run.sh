@@ -39,7 +39,10 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 export FUZZ_SECONDS=${FUZZ_SECONDS:-60} FLIP_SECONDS=${FLIP_SECONDS:-20}
 
 "$root/deploy/build.sh"
-"$root/deploy/guest/build.sh"
+for guest in '' --disks --server; do
+	# shellcheck disable=SC2086 # none, or one word
+	"$root/deploy/guest/build.sh" $guest
+done
 say "building the tests"
 # No build servers that would outlive this script.
 dotnet build "$root/InterGuest.sln" -nodeReuse:false -p:UseSharedCompilation=false -v quiet -clp:ErrorsOnly

@@ -1,4 +1,5 @@
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Transport;
 
 namespace InterGuest.Agent.Guests;
@@ -62,6 +63,10 @@ internal sealed class RoleLoop(IGuest guest, AgentLog log, ulong refused = 0)
                 if (device.IsToLookAgain)
                     device.Reset();
             }
+        }
+        catch (DmaMemoryException e)
+        {
+            throw new AgentException($"{guest.Name}: {e.Message}: ask for less, a lower --depth or --size", e);
         }
         catch (InvalidDataException e)
         {

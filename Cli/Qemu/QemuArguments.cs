@@ -64,9 +64,11 @@ internal static class QemuArguments
     public static bool NeedsNoVectors(QemuSettings settings) => !settings.Kvm && settings.Version < MsixWithoutKvm;
 
     // Who connects tries again, so that a restart of the other side is survived.
+    // Not QEMU's source of entropy: it speaks as soon as it is made, and one with 'reconnect' connects only after that; QEMU 7.2 aborts.
     private static string Connection(Port port, Version version) => port.Mode switch
     {
         SocketMode.Connect => ",server=on",
+        _ when port.Type == DeviceType.Entropy => "",
         _ when version >= ReconnectInMilliseconds => ",reconnect-ms=1000",
         _ => ",reconnect=1",
     };

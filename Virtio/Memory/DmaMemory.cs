@@ -10,7 +10,7 @@ public abstract unsafe class DmaMemory : IDisposable
     /// <param name="bytes">How many; they lie in one piece for the device, too.</param>
     /// <param name="alignment">A power of two up to the page size.</param>
     /// <returns>Their address as the device knows it: the guest address.</returns>
-    /// <exception cref="InvalidOperationException">There are not so many left.</exception>
+    /// <exception cref="DmaMemoryException">There are not so many left.</exception>
     public abstract ulong Allocate(uint bytes, uint alignment = 16);
 
     /// <summary>Takes all bytes back. Only while no device is started: it could still write to them.</summary>

@@ -43,7 +43,7 @@ public sealed unsafe class DriverMemory : DmaMemory
     {
         ulong start = (_allocated + alignment - 1) / alignment * alignment;
         if (start > Layout.Size || bytes > Layout.Size - start)
-            throw new InvalidOperationException($"The guest's {Layout.Size} bytes of memory are used up.");
+            throw new DmaMemoryException(bytes, _allocated, Layout.Size);
         _allocated = start + bytes;
         return Layout.GuestAddress + start;
     }

@@ -59,7 +59,7 @@ public sealed unsafe class HugePageMemory : DmaMemory
         if (start / PageBytes != (start + bytes - 1) / PageBytes)
             start = (start + PageBytes - 1) / PageBytes * PageBytes;
         if (bytes is 0 or > PageBytes || start + bytes > _length)
-            throw new InvalidOperationException($"The {_length} bytes of memory for the device are used up.");
+            throw new DmaMemoryException(bytes, _allocated, _length);
         _allocated = start + bytes;
         return _busAddresses[start / PageBytes] + start % PageBytes;
     }

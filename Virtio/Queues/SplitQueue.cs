@@ -95,8 +95,10 @@ public sealed unsafe class SplitQueue : DeviceQueue
             return Break(QueueFault.TooManyInFlight);
         Outstanding++;
         chain.Ticket = new ChainTicket(head, 1);
-        var fault = _descriptors.Load(chain, head);
-        return fault == QueueFault.None ? PopResult.Chain : PopResult.BadChain;
+        if (_descriptors.Load(chain, head) == QueueFault.None)
+            return PopResult.Chain;
+        chain.Clear(); // what was walked until then is not the chain
+        return PopResult.BadChain;
     }
 
     /// <inheritdoc/>

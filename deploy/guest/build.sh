@@ -18,6 +18,10 @@ usage() {
 	  --modules "MODULE ..."         more kernel modules
 	  --agent FILE                   interguest-agent for the guest, as 'deploy/build.sh
 	                                 --guest-agent' makes it
+	  --disks                        a guest that uses disks: fio, the tools of ext4 and a
+	                                 boot loader (default OUTDIR: artifacts/guest-disks)
+	  --server                       a guest that serves its disk: interguest-agent, made
+	                                 if need be (default OUTDIR: artifacts/guest-server)
 	  --refresh                      take the newest packages again
 	END
 }
@@ -29,11 +33,18 @@ TOOLS="dash:dash iperf3:iperf3 iproute2:ip ethtool:ethtool iputils-ping:ping tcp
 MODULES="virtio_pci virtio_net virtio_blk virtio_console virtio_rng 8021q tun pktgen uio_pci_generic"
 KERNEL=linux-image-cloud-amd64
 
-out='' refresh='' agent=''
+DISK_TOOLS="fio:fio e2fsprogs:mke2fs e2fsprogs:e2fsck extlinux:extlinux"
+
+root=$here/../.. out='' refresh='' agent=''
 while (($#)); do
 	case $1 in
 	-h | --help) usage; exit 0 ;;
 	--refresh) refresh=1 ;;
+	--disks) TOOLS+=" $DISK_TOOLS" MODULES+=" ext4" out=${out:-$root/artifacts/guest-disks} ;;
+	--server)
+		"$root/deploy/build.sh" --guest-agent
+		agent=$root/artifacts/guest-agent/interguest-agent out=${out:-$root/artifacts/guest-server}
+		;;
 	--tools | --modules | --agent)
 		(($# >= 2)) || { usage >&2; exit 2; }
 		case $1 in
@@ -48,7 +59,7 @@ while (($#)); do
 	esac
 	shift
 done
-out=${out:-$here/../../artifacts/guest}
+out=${out:-$root/artifacts/guest}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 exec 9>"$out/.lock"
@@ -76,6 +87,8 @@ mkdir -p "$debs"
 rm -rf "$work"
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{kernel,user,root}
+# What a guest beside this one has downloaded need not be fetched again.
+cp -ln "$out"/../*/packages/*.deb "$debs/" 2>/dev/null || true
 
 # The sandbox user of apt may not write below a private directory.
 apt_options=(-q -o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none)
@@ -156,7 +169,7 @@ mkdir -p "$root"/{bin,sbin,lib64,lib/x86_64-linux-gnu,etc,proc,sys,dev,tmp,run,r
 add_programs() {
 	local loader libraries tool program library
 	loader=$(find "$work/user" -name 'ld-linux-x86-64.so.2' -type f -print -quit)
-	libraries=$work/user/lib/x86_64-linux-gnu:$work/user/usr/lib/x86_64-linux-gnu
+	libraries=$(find "$work/user" -name '*.so*' -printf '%h\n' | LC_ALL=C sort -u | paste -sd :)
 	cp "$busybox" "$root/bin/busybox"
 	cp "$loader" "$root/lib64/ld-linux-x86-64.so.2"
 	for tool in $TOOLS; do
@@ -167,7 +180,8 @@ add_programs() {
 		# The guest's own loader says which libraries it needs, in all depth.
 		"$loader" --library-path "$libraries" --list "$program" >"$work/needs" ||
 			fail "cannot list the libraries of $program"
-		if grep -F 'not found' "$work/needs" >&2; then fail "no package brought the library above, needed by ${tool#*:}"; fi
+		# Nor may it be one that happens to be on this machine.
+		if grep -F 'not found' "$work/needs" >&2 || grep -F ' => /' "$work/needs" | grep -vF " => $work/" >&2; then fail "no package brought the library above, needed by ${tool#*:}"; fi
 		while read -r library; do
 			cp -L "$library" "$root/lib/x86_64-linux-gnu/"
 		done < <(sed -n "s|.* => \\($work/[^ ]*\\) .*|\\1|p" "$work/needs")
@@ -206,7 +220,7 @@ add_modules() {
 	mkdir -p "$to"
 	for module in $MODULES; do
 		# a file may spell '-' where the module's name has '_'
-		grep -E "/${module//[-_]/[-_]}\\.ko[.a-z]*:" "$from/modules.dep" | head -n 1 | tr -d : | tr ' ' '\n' >"$work/needs"
+		{ grep -m 1 -E "/${module//[-_]/[-_]}\\.ko[.a-z]*:" "$from/modules.dep" || true; } | tr -d : | tr ' ' '\n' >"$work/needs"
 		[[ -s $work/needs ]] || grep -qE "/${module//[-_]/[-_]}\\.ko" "$from/modules.builtin" ||
 			say "note: the kernel has no module $module"
 		while read -r file; do

@@ -66,3 +66,15 @@ to_user_space() {
 	echo "$1" >/sys/bus/pci/drivers_probe
 	[ -d $_f/uio ]
 }
+
+# serve_disk DEVICE [OPTIONS]: interguest-agent serves it in the background on the first network device, which it
+# takes from the kernel. Again after it was killed: anew, on the same one.
+serve_disk() {
+	if [ ! -s /run/serving ]; then
+		_p=$(readlink -f "/sys/class/net/$(nic)/device/..") || return
+		to_user_space "${_p##*/}" || return
+		echo "${_p##*/}" >/run/serving
+	fi
+	setsid interguest-agent serve-block --pci "$(cat /run/serving)" --image "$@" </dev/null >/tmp/serve.log 2>&1 &
+	wait_for 90 grep running /tmp/serve.log || { cat /tmp/serve.log; return 1; }
+}

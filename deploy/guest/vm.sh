@@ -17,6 +17,7 @@ usage() {
 	    --memory SIZE         (default: 256M; unused if the QEMU arguments have -m)
 	    --cpus N              (default: 1)
 	    --append ARGUMENTS    more kernel arguments
+	    --no-kernel           boots from a disk among the QEMU arguments, not from --guest
 	    --no-reboot           a reboot of the guest ends QEMU
 	  wait    NAME --run DIR [--timeout S]    until the guest takes commands
 	  exec    NAME --run DIR [--timeout S] -- COMMAND...
@@ -181,9 +182,9 @@ do_start() {
 	case $accel in kvm*) args+=(-cpu host) ;; *) args+=(-cpu max) ;; esac
 	argument -m >/dev/null || args+=(-m "$memory")
 	((reboot)) || args+=(-no-reboot)
-	args+=(-kernel "$guest/vmlinuz" -initrd "$guest/initrd"
-		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic no_timer_check tsc=reliable mitigations=off cryptomgr.notests interguest.name=$name $append"
-		-qmp "unix:$vm.qmp.sock,server=on,wait=off"
+	((!kernel)) || args+=(-kernel "$guest/vmlinuz" -initrd "$guest/initrd"
+		-append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic no_timer_check tsc=reliable mitigations=off cryptomgr.notests interguest.name=$name $append")
+	args+=(-qmp "unix:$vm.qmp.sock,server=on,wait=off"
 		-chardev "socket,id=console,path=$vm.console.sock,server=on,wait=off,logfile=$vm.console.log"
 		-serial chardev:console)
 	# Behind the caller's devices, so that these get the same PCI slots as in a
@@ -372,7 +373,7 @@ start | wait | exec | stop | kill | reset | alive | pid | console | qmp)
 esac
 
 run='' guest=$here/../../artifacts/guest qemu=${INTERGUEST_QEMU:-qemu-system-x86_64}
-accel=${INTERGUEST_ACCEL:-auto} memory=256M cpus=1 append='' timeout=60 reboot=1 rest=()
+accel=${INTERGUEST_ACCEL:-auto} memory=256M cpus=1 append='' timeout=60 reboot=1 kernel=1 rest=()
 while (($#)); do
 	case $1 in
 	--run | --guest | --qemu | --accel | --memory | --cpus | --append | --timeout)
@@ -381,6 +382,7 @@ while (($#)); do
 		shift
 		;;
 	--no-reboot) reboot=0 ;;
+	--no-kernel) kernel=0 ;;
 	--) shift; rest=("$@"); break ;;
 	-h | --help) usage; exit 0 ;;
 	-*) fail "unknown option $1; see --help" 2 ;;

@@ -11,8 +11,13 @@ internal sealed class AgentRun : IDisposable
     private readonly Task<int> _task;
 
     public AgentRun(params string[] arguments)
+        : this(context => context, arguments)
     {
-        var context = new AgentContext { Out = TextWriter.Synchronized(_output), Error = TextWriter.Synchronized(_error) };
+    }
+
+    public AgentRun(Func<AgentContext, AgentContext> change, params string[] arguments)
+    {
+        var context = change(new AgentContext { Out = TextWriter.Synchronized(_output), Error = TextWriter.Synchronized(_error) });
         _task = Task.Run(() => AgentCommand.RunAsync(arguments, context, _cancel.Token));
     }
 

@@ -186,7 +186,7 @@ internal sealed class ClientQueue : IDisposable
             var flight = this[head];
             flight.Begin(new Chain(), 0, 0).Dispose();
             Begun(flight, isNew: false);
-            flight.IsSpoilt = ring.Retake(head, flight.Chain) != PopResult.Chain || flight.Chain.WritableBytes == 0;
+            flight.IsSpoilt = ring.Retake(head, flight.Chain) != PopResult.Chain || flight.Chain.WritableBytes is 0 or > RequestReader.MaxBytes;
             Completion.End(this, flight, BlockStatus.IoError);
         }
         Publish();

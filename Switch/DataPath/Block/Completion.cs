@@ -14,7 +14,7 @@ internal static class Completion
         client.Took(flight.PartsOut, flight.BytesOut);
         if (flight.IsSpoilt)
         {
-            queue.Finish(flight, 0);
+            GiveBack(queue, flight);
             return;
         }
         var place = flight.Chain.Writable;
@@ -31,6 +31,21 @@ internal static class Completion
         if (status == BlockStatus.Ok)
             Note(client, flight);
         queue.Finish(flight, (uint)(data + 1));
+    }
+
+    /// <summary>
+    /// Ends a request that cannot be done, and whose buffers are not to be filled: a driver looks at the status, which was good
+    /// the last time perhaps. The byte before the end is no beginning, so the length is 0 (2.7.8.2).
+    /// </summary>
+    public static void GiveBack(ClientQueue queue, Flight flight)
+    {
+        var place = flight.Chain.Writable;
+        if (place.Remaining > 0)
+        {
+            place.Advance(place.Remaining - 1);
+            place.Write([(byte)BlockStatus.IoError]);
+        }
+        queue.Finish(flight, 0);
     }
 
     private static void Note(BlockClient client, Flight flight)

@@ -191,7 +191,7 @@ public sealed class RequestJoin : SteppedJoin
         var fate = RequestReader.Read(flight, Client, Client.Disk!, out var status);
         Limit?.Charge((long)flight.DataBytes);
         if (fate == RequestFate.GiveBack)
-            Queue.Finish(flight, 0);
+            Completion.GiveBack(Queue, flight);
         else if (fate == RequestFate.Answer)
             Completion.End(Queue, flight, status);
         else if (Client.IsFailing)
@@ -210,7 +210,7 @@ public sealed class RequestJoin : SteppedJoin
         if (flight.IsSpoilt)
         {
             Queue.StopWaiting();
-            Queue.Finish(flight, 0);
+            Completion.GiveBack(Queue, flight);
             return TurnResult.More;
         }
         int part = flight.NextPart;

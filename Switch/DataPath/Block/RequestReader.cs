@@ -12,7 +12,7 @@ internal enum RequestFate
     /// <summary>It is done, with the status given.</summary>
     Answer,
 
-    /// <summary>It has no place for a status: it is given back as it is.</summary>
+    /// <summary>It has no place for a status, or far too much room: it is given back.</summary>
     GiveBack,
 }
 
@@ -33,11 +33,13 @@ internal static class RequestReader
         var chain = flight.Chain;
         var data = chain.Readable;
         Span<byte> header = stackalloc byte[BlockRequest.Bytes];
-        if (chain.WritableBytes == 0 || chain.WritableBytes > MaxBytes || data.Read(header) < BlockRequest.Bytes)
+        if (chain.WritableBytes is 0 or > MaxBytes)
         {
             client.Counters.Count(BlockFault.BadRequest);
             return RequestFate.GiveBack;
         }
+        if (data.Read(header) < BlockRequest.Bytes)
+            return Fault(client, BlockFault.BadRequest, ref status);
         var request = BlockRequest.Parse(header);
         switch (request.Operation)
         {

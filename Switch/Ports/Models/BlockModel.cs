@@ -69,6 +69,7 @@ internal sealed class BlockModel : PortModel, IDisposable
     {
         Client.Clear();
         Client.IsInUse = false;
+        Client.Disk = null; // the next guest may find another one
         _writeback = true;
         _region?.Dispose();
         _region = null;

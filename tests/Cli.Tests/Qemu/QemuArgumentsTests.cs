@@ -110,6 +110,17 @@ public class QemuArgumentsTests
         Assert.DoesNotContain(Build(port, Debian12, kvm: true), a => a.Contains("root", StringComparison.Ordinal));
     }
 
+    /// <summary>QEMU aborts when its source of entropy finds no connection as it is made, and with 'reconnect' there is none yet.</summary>
+    [Theory]
+    [InlineData(DeviceType.Block, true)]
+    [InlineData(DeviceType.Entropy, false)]
+    public void ReconnectsWhatCan(DeviceType type, bool reconnects)
+    {
+        var port = APort();
+        port.Type = type;
+        Assert.Equal(reconnects, Chardev(Build(port, Ten, kvm: true)).Contains("reconnect", StringComparison.Ordinal));
+    }
+
     private static string Chardev(string[] arguments) =>
         arguments.Single(a => a.StartsWith("-chardev", StringComparison.Ordinal));
 

@@ -69,11 +69,13 @@ internal sealed class ReferenceRequest
     /// <returns>Its status if it has ended; -1: the server is to do it; null: it has no place for a status.</returns>
     public int? Read(ReferenceDisk disk, bool durable, bool lostWrites, long writesDone)
     {
-        if (Chain.WritableBytes == 0 || Chain.ReadableBytes < 16)
+        if (Chain.WritableBytes == 0)
         {
             Fault = BlockFault.BadRequest;
             return null;
         }
+        if (Chain.ReadableBytes < 16)
+            return End(BlockFault.BadRequest);
         byte[] bytes = Chain.Read(Chain.Readable);
         uint operation = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
         ulong sector = BinaryPrimitives.ReadUInt64LittleEndian(bytes.AsSpan(8));

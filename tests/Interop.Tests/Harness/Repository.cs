@@ -20,6 +20,12 @@ internal static class Repository
     /// <summary>Builds the guest that VMs boot, unless it is up to date.</summary>
     public static Task BuildGuestAsync() => GuestBuilt.Value;
 
+    /// <summary>Builds the guest with fio, ext4 and a boot loader: <c>artifacts/guest-disks</c>.</summary>
+    public static Task BuildDiskGuestAsync() => DiskGuestBuilt.Value;
+
+    /// <summary>Builds the guest with our agent: <c>artifacts/guest-server</c>.</summary>
+    public static Task BuildServingGuestAsync() => ServingGuestBuilt.Value;
+
     /// <summary>A script of the project.</summary>
     public static string Script(string path) => Path.Combine(Root, path);
 
@@ -31,5 +37,10 @@ internal static class Repository
 
     private static readonly Lazy<Task> GuestBuilt = Once("deploy/guest/build.sh");
 
-    private static Lazy<Task> Once(string script) => new(() => Command.MustAsync(Script(script), [], TimeSpan.FromMinutes(15)));
+    private static readonly Lazy<Task> DiskGuestBuilt = Once("deploy/guest/build.sh", "--disks");
+
+    private static readonly Lazy<Task> ServingGuestBuilt = Once("deploy/guest/build.sh", "--server");
+
+    private static Lazy<Task> Once(string script, params string[] options) =>
+        new(() => Command.MustAsync(Script(script), options, TimeSpan.FromMinutes(15)));
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Text.Json;
 using Grpc.Net.Client;
 using InterGuest.Protos.V1;
 
@@ -92,6 +93,13 @@ public sealed class SwitchProcess : IAsyncDisposable
     /// <summary>Runs <c>interguest</c>.</summary>
     public Task<CommandResult> TryCliAsync(params string[] arguments) =>
         Command.RunAsync(Repository.Program("interguest"), arguments, environment: Environment());
+
+    /// <summary>The arguments that the CLI gives for a port's guest.</summary>
+    public async Task<string[]> QemuArgumentsAsync(string port, string memory = "256M", string qemu = "qemu-system-x86_64")
+    {
+        string json = await CliAsync("qemu", port, "--memory", memory, "--accel", await Vm.AcceleratorAsync(), "--qemu", qemu, "--json");
+        return [.. JsonDocument.Parse(json).RootElement.GetProperty("arguments").EnumerateArray().Select(a => a.GetString()!)];
+    }
 
     /// <summary>The environment in which the CLI finds this switch.</summary>
     public Dictionary<string, string> Environment() => new() { ["INTERGUEST_ENDPOINT"] = Endpoint };

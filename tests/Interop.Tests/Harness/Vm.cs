@@ -15,9 +15,18 @@ public sealed class Vm(string name, string run, string qemu = "qemu-system-x86_6
     /// <summary>Which QEMU it runs in.</summary>
     public string Qemu => qemu;
 
+    /// <summary>Below artifacts: what it boots.</summary>
+    public string Guest { get; init; } = "guest";
+
     /// <summary>Starts QEMU with these arguments.</summary>
-    public Task StartAsync(IEnumerable<string> arguments, int cpus = 1, string memory = "256M") => Command.MustAsync(
-        Script, ["start", name, "--run", run, "--qemu", qemu, "--cpus", Number(cpus), "--memory", memory, "--", .. arguments]);
+    public Task StartAsync(IEnumerable<string> arguments, int cpus = 1, string memory = "256M") => StartAsync(
+        ["--guest", Repository.Script($"artifacts/{Guest}"), "--cpus", Number(cpus), "--memory", memory], arguments);
+
+    /// <summary>Starts QEMU, which boots from a disk among these arguments.</summary>
+    public Task StartFromDiskAsync(IEnumerable<string> arguments) => StartAsync(["--no-kernel"], arguments);
+
+    /// <summary>How VMs run here: kvm or tcg.</summary>
+    public static async Task<string> AcceleratorAsync() => (await Command.MustAsync(Script, ["accel"], TimeSpan.FromMinutes(2))).Trim();
 
     /// <summary>Waits until the guest takes commands.</summary>
     public Task WaitAsync() => Command.MustAsync(Script, ["wait", name, "--run", run, "--timeout", Number((int)BootTimeout.TotalSeconds)], BootTimeout + TimeSpan.FromSeconds(20));
@@ -53,6 +62,9 @@ public sealed class Vm(string name, string run, string qemu = "qemu-system-x86_6
     public string Errors() => File.Exists(Path.Combine(run, name + ".err")) ? File.ReadAllText(Path.Combine(run, name + ".err")) : "";
 
     public async ValueTask DisposeAsync() => await Command.RunAsync(Script, ["kill", name, "--run", run]);
+
+    private Task<string> StartAsync(string[] options, IEnumerable<string> arguments) =>
+        Command.MustAsync(Script, ["start", name, "--run", run, "--qemu", qemu, .. options, "--", .. arguments]);
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using InterGuest.Protos.V1;
 
 namespace InterGuest.Interop.Tests.Harness;
@@ -99,8 +98,7 @@ public sealed class VmPair : IAsyncDisposable
     /// <param name="properties">More of virtio-net-pci; empty ones are left out.</param>
     public static async Task<string[]> ArgumentsAsync(SwitchProcess process, Vm vm, params string[] properties)
     {
-        string json = await process.CliAsync("qemu", vm.Name, "--memory", "256M", "--accel", await Accelerator(), "--qemu", vm.Qemu, "--json");
-        string[] arguments = [.. JsonDocument.Parse(json).RootElement.GetProperty("arguments").EnumerateArray().Select(a => a.GetString()!)];
+        string[] arguments = await process.QemuArgumentsAsync(vm.Name, qemu: vm.Qemu);
         int device = Array.FindIndex(arguments, a => a.StartsWith("virtio-net-pci", StringComparison.Ordinal));
         arguments[device] = string.Join(',', properties.Where(p => p != "").Prepend(arguments[device]));
         return arguments;
@@ -133,7 +131,4 @@ public sealed class VmPair : IAsyncDisposable
         await Bob.DisposeAsync();
         await Switch.DisposeAsync();
     }
-
-    private static async Task<string> Accelerator() =>
-        (await Command.MustAsync(Repository.Script("deploy/guest/vm.sh"), ["accel"], TimeSpan.FromMinutes(2))).Trim();
 }

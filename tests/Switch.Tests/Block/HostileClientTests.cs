@@ -1,4 +1,5 @@
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Queues;
 
 namespace InterGuest.Switch.Tests.Block;
 
@@ -84,13 +85,29 @@ public sealed class HostileClientTests : IDisposable
     }
 
     [Fact]
-    public void WithoutAHeaderOrAPlaceForTheStatusARequestIsGivenBackAsItIs()
+    public void Spec_5_2_6_WithoutAHeaderThereIsAStatusAndWithoutAPlaceForItNone()
     {
-        _client.Queue().Submit(new byte[15], 1);
-        Assert.Equal(0u, _client.Queue().NextCompletion().Written);
+        _client.Ends(BlockStatus.IoError, _client.Queue().Submit(new byte[15], 9));
         _client.Queue().Submit(new byte[16], 0);
         Assert.Equal(0u, _client.Queue().NextCompletion().Written);
         Assert.Equal(2ul, _rig.Faults("disk", "bad_request"));
+        AssertServed();
+    }
+
+    /// <summary>To fill more than a gigabyte with zeros would take the time of everybody.</summary>
+    [Fact]
+    public void FarTooMuchRoomIsNotFilledButForTheStatus()
+    {
+        const int Piece = 32 << 20;
+        var memory = _client.Guest.Memory;
+        ulong header = memory.Allocate(BlockRequest.Bytes), room = memory.Allocate(Piece), status = memory.Allocate(1);
+        new BlockRequest(BlockOperation.In, 0).Write(memory.At(header, BlockRequest.Bytes));
+        var pieces = Enumerable.Repeat(new DriverBuffer(room, Piece), 33).Append(new DriverBuffer(status, 1));
+        Assert.True(_client.Queue().Driver.TryAdd([new DriverBuffer(header, BlockRequest.Bytes)], [.. pieces], 0));
+        _client.Queue().KickIfWanted();
+        uint written = 1;
+        Wait.Until(() => _client.Queue().Driver.TryGetUsed(out _, out written), "the request is given back");
+        Assert.Equal((0u, (byte)BlockStatus.IoError), (written, memory.At(status, 1)[0]));
         AssertServed();
     }
 

@@ -162,6 +162,25 @@ public class ServerLossTests
     }
 
     [Fact]
+    public void Section_3_AClientThatComesAgainFindsAnotherDisk()
+    {
+        using var rig = new BlockRig();
+        var (server, client) = rig.Run();
+        int first = client.Read(0, 512);
+        server.Serve(1);
+        client.Ends(BlockStatus.Ok, first);
+        client.Dispose();
+        rig.Switch.PortIn(PortState.Listening, "disk");
+        server.Dispose();
+        using var next = new DiskServer(rig.ServerSocket, DiskServer.Plain with { Id = "another", Capacity = 1024 }).Begin();
+        rig.Switch.PortWhen("disk", p => p.Disk.Id == "another", "the other disk is known");
+        using var again = rig.Client();
+        int read = again.Read(0, 512);
+        next.Serve(1);
+        again.Ends(BlockStatus.Ok, read);
+    }
+
+    [Fact]
     public async Task GetVringBaseWaitsForWhatIsOnItsWay()
     {
         using var rig = new BlockRig();
