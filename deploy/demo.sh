@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Two Linux guests, joined by one InterGuest switch: from nothing to traffic.
+# Two Linux guests, joined by one InterGuest switch: from nothing to traffic, or to a disk.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 usage() {
 	cat <<-'END'
-	usage: deploy/demo.sh [--keep | --stop]
+	usage: deploy/demo.sh [block] [--keep | --stop]
 
 	Installs what is missing (deploy/setup.sh), builds the switch and a small
 	Linux guest, starts the switch and two virtual machines joined by it, and
@@ -14,6 +14,8 @@ usage() {
 	it runs, and leaves nothing behind but build products in artifacts/ and bin/.
 	Exit status 0: all checks were good.
 
+	  block   one machine serves its disk to the other, and is rebooted in the middle
+	          of a copy
 	  --keep  leave the switch and both guests running, and say what to try
 	  --stop  end what --keep left
 	END
@@ -60,9 +62,11 @@ stop_switch() { # RUN: false if it had to be killed
 }
 
 end_run() { # RUN
-	local guest status=0
+	local file status=0
 	[[ -d $1 ]] || return 0
-	for guest in "${guests[@]}"; do "$vm_script" stop "$guest" --run "$1" || status=1; done
+	for file in "$1"/*.pid; do
+		[[ $file = */switch.pid ]] || "$vm_script" stop "$(basename "$file" .pid)" --run "$1" || status=1
+	done
 	stop_switch "$1" || { say "the switch did not end on SIGTERM within 10 s" >&2; status=1; }
 	rm -rf "$1"
 	return $status
@@ -95,7 +99,7 @@ prepare() {
 	mkdir -p "$root/artifacts"
 	# Side by side: the guest mostly waits for downloads, and for the look
 	# whether KVM works.
-	{ "$root/deploy/guest/build.sh" && "$vm_script" accel >"$root/artifacts/demo.accel"; } >"$root/artifacts/demo.guest.log" 2>&1 &
+	{ build_guests && "$vm_script" accel >"$root/artifacts/demo.accel"; } >"$root/artifacts/demo.guest.log" 2>&1 &
 	guest_job=$!
 	say "${dim}\$ deploy/guest/build.sh &${plain}"
 	show deploy/build.sh
@@ -134,6 +138,11 @@ start_switch() {
 		sleep 0.1
 	done
 	say "${dim}\$ export INTERGUEST_ENDPOINT=$INTERGUEST_ENDPOINT${plain}"
+}
+
+build_guests() { "$root/deploy/guest/build.sh"; }
+
+make_link() {
 	show interguest port add alice
 	show interguest port add bob
 	show interguest link add cable alice bob
@@ -295,6 +304,11 @@ explain_keep() {
 	END
 }
 
+if [[ ${1:-} = block ]]; then
+	shift
+	# shellcheck source=demo-block.sh
+	. "$root/deploy/demo-block.sh"
+fi
 case ${1:-} in
 '') ;;
 --keep) keep_at_end=1 ;;
@@ -308,6 +322,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 prepare
 start_switch
+make_link
 start_guests
 checks
 summary

@@ -22,8 +22,8 @@ requests() { # PORT
 	{ interguest port show "$1" --json 2>/dev/null || true; } | sed -n 's/.*"[rt]xFrames": *"\{0,1\}\([0-9]*\).*/\1/p' | awk '{n += $1} END {print n + 0}'
 }
 
-start_agent() {
-	setsid interguest-agent serve-block --port "$run/ports/store.sock" --image "$run/store.raw" </dev/null >>"$run/store.log" 2>&1 &
+start_agent() { # [OPTIONS]
+	setsid interguest-agent serve-block --port "$run/ports/store.sock" --image "$run/store.raw" "$@" </dev/null >>"$run/store.log" 2>&1 &
 	agent_pid=$!
 }
 

@@ -20,6 +20,7 @@ internal static class Program
                Benchmarks loop [SECONDS]
                Benchmarks guests PID SOCKET...
                Benchmarks compare RAW.TSV PICTURE.SVG
+               Benchmarks block SOCKET read|write random|sequential BYTES DEPTH SECONDS
 
         micro     the parts of the data path, in ns per frame and bytes allocated
         fairness  a link's rate on a loop of its own, and with another guest that floods the same loop, in turn, SECONDS (2)
@@ -28,6 +29,7 @@ internal static class Program
         guests    guests on these sockets of the switch PID: the cost of silence, and the latency after it; for scale.sh
         compare   the table and the picture of what run.sh measured
         flip      a copy beside mapping the sender's pages in the receiver's place, by size, SECONDS (1) each
+        block     requests per second of a vhost-user block device; block.sh compares with it.
         """;
 
     private static int Main(string[] args)
@@ -51,6 +53,8 @@ internal static class Program
                 return 0;
             case ["compare", var raw, var picture]:
                 return Comparison.Run(raw, picture) ? 0 : 1;
+            case ["block", .. { Length: 6 } block]:
+                return BlockLoad.Run(block);
             default:
                 Console.Error.WriteLine(Usage);
                 return 2;
