@@ -44,7 +44,7 @@ internal sealed class BlockLoad(BlockOperation operation, int bytes, int depth, 
         double[] numbers = [.. arguments.Skip(3).Select(a => double.Parse(a, CultureInfo.InvariantCulture))];
         var load = new BlockLoad(
             arguments[1] == "write" ? BlockOperation.Out : BlockOperation.In, (int)numbers[0], (int)numbers[1], arguments[2] == "random", TimeSpan.FromSeconds(numbers[2]));
-        using var guest = new ProcessGuest(arguments[0], 256 << 20);
+        using var guest = new ProcessGuest(arguments[0], 256 << 20, roundsBit: null);
         new RoleLoop(guest, new Agent.AgentLog(TextWriter.Null)).Run(load, CancellationToken.None);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{load.RequestsPerSecond:F0}"));
         return load.Failed == 0 ? 0 : 1;
