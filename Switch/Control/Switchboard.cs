@@ -5,7 +5,6 @@ using InterGuest.Switch.Negotiation.Replug;
 using InterGuest.Switch.Ports;
 using InterGuest.Switch.Ports.Models;
 using InterGuest.Virtio.Devices;
-using InterGuest.Virtio.Native;
 
 namespace InterGuest.Switch.Control;
 
@@ -15,15 +14,6 @@ namespace InterGuest.Switch.Control;
 /// </summary>
 public sealed class Switchboard : IPortHost, IDisposable
 {
-    /// <summary>How often is looked for requests that have waited too long.</summary>
-    private static readonly TimeSpan ExpiryEvery = TimeSpan.FromMilliseconds(250);
-
-    /// <summary>How long a VMM that has not connected yet is waited for, after our start, before guests at the other end lose their carriers.</summary>
-    private static readonly TimeSpan PeersComeWithin = TimeSpan.FromSeconds(10);
-
-    /// <summary>How long a guest may take for a round before its owner is told.</summary>
-    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
-
     private readonly SortedDictionary<string, Port> _ports = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, Link> _links = new(StringComparer.Ordinal);
     private readonly Dictionary<Port, (PortState State, string Fault)> _told = [];
@@ -32,8 +22,10 @@ public sealed class Switchboard : IPortHost, IDisposable
     private readonly Reactor _reactor;
     private readonly EventLoop[] _loops;
     private readonly Wiring _wiring;
-    private IDisposable? _expiring;
     private readonly ReplugRunner _replugs;
+    private readonly RoundsRunner _rounds;
+    private readonly DiskRunner _disks;
+    private readonly CarrierRunner _carriers;
     private bool _closing;
     private bool _batching;
 
@@ -48,7 +40,10 @@ public sealed class Switchboard : IPortHost, IDisposable
         _reactor = new Reactor { Failed = failed };
         _loops = [.. Enumerable.Range(0, options.EventLoops).Select(i => new EventLoop(i, options.BusyPoll) { Failed = failed })];
         _wiring = new Wiring(_loops);
-        _replugs = new ReplugRunner(_reactor, time, (port, text) => Tell(EventKind.Changed, $"port {port.Name}: {text}", port, null));
+        _replugs = new ReplugRunner(_reactor, time, Tell);
+        _rounds = new RoundsRunner(_reactor, _wiring, link => !_closing && _links.GetValueOrDefault(link.Name) == link, Tell);
+        _disks = new DiskRunner(_reactor, _wiring, () => _links.Values, Tell, OnReconfigured);
+        _carriers = new CarrierRunner(_reactor, _wiring, time, Started, port => !_closing && _told.ContainsKey(port));
         foreach (var loop in _loops)
         {
             loop.RingFault = (end, fault) => _reactor.Post(() => OnRingFault(end, fault));
@@ -90,10 +85,10 @@ public sealed class Switchboard : IPortHost, IDisposable
     /// <exception cref="SwitchException">It cannot be made.</exception>
     public Port CreatePort(string name, PortSpec wanted, ulong offeredBefore = 0, BlockAnnouncement? disk = null, string qmpSocket = "")
     {
-        CheckPort(name, wanted);
+        Rules.Check(name, wanted);
         if (_ports.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"port {name} exists already. Choose another name, or remove it first: interguest port remove {name}");
-        CheckQmp(qmpSocket);
+        Rules.CheckQmp(qmpSocket);
         var spec = wanted with { SocketPath = SocketPath(name, wanted.SocketPath) };
         var port = new Port(name, spec, offeredBefore, disk, this, _reactor, _time) { QmpSocket = qmpSocket };
         _ports.Add(name, port);
@@ -101,8 +96,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _told.Add(port, (port.State, ""));
         if (port.Model is BlockServerModel server)
             server.Session.Announced = () => _reactor.Post(() => OnAnnounced(port));
-        if (spec.FollowsPeer)
-            _reactor.After(PeersComeWithin, () => Follow(port));
+        _carriers.Begin(port);
         Tell(EventKind.Created, $"port {name} is {SnakeCase.Of(port.State)} at {spec.SocketPath}", port, null);
         OnReconfigured();
         return port;
@@ -113,45 +107,6 @@ public sealed class Switchboard : IPortHost, IDisposable
     public Port CreatePort(
         string name, SocketMode mode, string socketPath, int queuePairs, ulong offeredBefore = 0, PortType type = PortType.Net,
         BlockAnnouncement? disk = null) => CreatePort(name, new PortSpec(mode, socketPath, queuePairs, type), offeredBefore, disk);
-
-    /// <summary>Checks what is right or wrong about a port whatever else there is.</summary>
-    /// <exception cref="SwitchException">It can never be; the message begins with the field's name.</exception>
-    public static void CheckPort(string name, PortSpec spec)
-    {
-        Names.Check("name", name);
-        if (spec.QueuePairs is < 1 or > PortSpec.MaxQueuePairs)
-            throw new SwitchException(SwitchError.Invalid, $"queue_pairs: {spec.QueuePairs} is not between 1 and {PortSpec.MaxQueuePairs}");
-        if (spec.QueuePairs > 1 && spec.Type is not (PortType.Net or PortType.Block))
-            throw new SwitchException(SwitchError.Invalid, $"queue_pairs: a port of type {spec.Type.Word()} has 1, not {spec.QueuePairs}");
-        if (spec.SocketPath != "")
-            CheckPath(spec.SocketPath);
-        spec.Access.Check();
-        spec.Limits.Check(spec.Type);
-        CheckCarrier(spec.FollowsPeer, spec.Type);
-        if (spec.Mode == SocketMode.Connect && spec.Access != SocketAccess.Default)
-            throw new SwitchException(SwitchError.Invalid, "socket_owner, socket_group and socket_mode: in mode connect the front-end makes the socket, and says whose it is");
-    }
-
-    /// <summary>Checks what is right or wrong about a link whatever else there is.</summary>
-    /// <exception cref="SwitchException">It can never be; the message begins with the field's name.</exception>
-    public static void CheckLink(string name, IReadOnlyList<string> ports, TimeSpan? hold)
-    {
-        Names.Check("name", name);
-        if (ports.Count != 2 || ports[0] == ports[1])
-            throw new SwitchException(SwitchError.Invalid, "ports: a link joins two different ports");
-        if (hold is { } time && (time < TimeSpan.Zero || time > Link.MaxHold))
-            throw new SwitchException(SwitchError.Invalid, $"hold: {time} is not between 0 and {Link.MaxHold.TotalSeconds} seconds");
-    }
-
-    /// <summary>Checks that ports of two types can be linked.</summary>
-    /// <exception cref="SwitchException">They cannot.</exception>
-    public static void CheckTypes((string Name, PortType Type) first, (string Name, PortType Type) second)
-    {
-        if (first.Type.Peer() != second.Type)
-            throw new SwitchException(
-                SwitchError.Precondition,
-                $"ports: {first.Name} is of type {first.Type.Word()} and {second.Name} of type {second.Type.Word()}; a link joins {first.Type.Word()} with {first.Type.Peer().Word()}");
-    }
 
     /// <summary>Does several changes, which are stored once, at the end.</summary>
     public void Batch(Action changes)
@@ -193,11 +148,11 @@ public sealed class Switchboard : IPortHost, IDisposable
     public Link CreateLink(
         string name, IReadOnlyList<string> ports, TimeSpan? hold, bool adminUp = true, TimeSpan? failAfter = null, LinkPolicy policy = LinkPolicy.Auto)
     {
-        CheckLink(name, ports, hold);
+        Rules.Check(name, ports, hold);
         if (_links.ContainsKey(name))
             throw new SwitchException(SwitchError.AlreadyExists, $"link {name} exists already. Choose another name, or remove it first: interguest link remove {name}");
         Port first = Unlinked(ports[0]), second = Unlinked(ports[1]);
-        CheckTypes((first.Name, first.Spec.Type), (second.Name, second.Spec.Type));
+        Rules.CheckTypes((first.Name, first.Spec.Type), (second.Name, second.Spec.Type));
         if (failAfter is { } after && (first.Spec.Type is not (PortType.Block or PortType.BlockServer) || after <= TimeSpan.Zero || after > Link.MaxFailAfter))
             throw new SwitchException(
                 SwitchError.Invalid, $"fail_after: {after} is not more than 0 and at most {Link.MaxFailAfter.TotalHours} hours, of a link of a block port");
@@ -205,15 +160,15 @@ public sealed class Switchboard : IPortHost, IDisposable
             throw new SwitchException(SwitchError.Invalid, "policy: only a link of network ports has one");
         var negotiation = new LinkNegotiation([first, second], policy, _options.RoundsBit);
         var link = new Link(name, first, second, hold ?? Link.DefaultHold, adminUp, negotiation, _wiring.LoopFor(first, second), _time) { FailAfter = failAfter };
-        CheckDisk(link);
+        DiskRunner.Check(link);
         _links.Add(name, link);
         negotiation.Update(); // before the first frame
         _wiring.Connect(link);
-        ShowDisk(link);
-        WatchExpiry();
+        _disks.Show(link);
+        _disks.Watch();
         link.Update();
-        WatchAnswers(link);
-        FollowSoon(link.Ports);
+        _rounds.WatchAnswers(link);
+        _carriers.FollowSoon(link.Ports);
         Tell(EventKind.Created, $"link {name} joins {first.Name} and {second.Name}: {Describe(link)}", null, link);
         OnReconfigured();
         return link;
@@ -232,7 +187,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _links.Remove(name);
         link.Removed = true;
         _wiring.Disconnect(link);
-        FollowSoon(link.Ports);
+        _carriers.FollowSoon(link.Ports);
         Tell(EventKind.Deleted, $"link {name} is removed", null, link);
         OnReconfigured();
     }
@@ -249,26 +204,6 @@ public sealed class Switchboard : IPortHost, IDisposable
         UpdateLink(link);
         OnReconfigured();
         return link;
-    }
-
-    /// <summary>Fails requests that have waited for longer than their link lets them. Comes again and again while there are such links.</summary>
-    private void ExpireRequests()
-    {
-        _expiring = null;
-        foreach (var link in _links.Values)
-            if (link is { FailAfter: { } after, Disk: var (client, _) } && client.Model is BlockModel model)
-                _wiring.InLoop(client, () =>
-                {
-                    foreach (var queue in model.Client.Queues)
-                        queue.Join?.Expire(after);
-                });
-        WatchExpiry();
-    }
-
-    private void WatchExpiry()
-    {
-        if (_expiring == null && !_closing && _links.Values.Any(l => l.FailAfter != null))
-            _expiring = _reactor.After(ExpiryEvery, ExpireRequests);
     }
 
     /// <summary>Shows the frames of a link to a ring from now on.</summary>
@@ -325,22 +260,22 @@ public sealed class Switchboard : IPortHost, IDisposable
     {
         var port = GetPort(name);
         limits?.Check(port.Spec.Type);
-        CheckCarrier(followsPeer == true, port.Spec.Type);
-        CheckQmp(qmpSocket ?? "");
+        Rules.CheckCarrier(followsPeer == true, port.Spec.Type);
+        Rules.CheckQmp(qmpSocket ?? "");
         if (limits != null && limits != port.Spec.Limits)
         {
             port.SetLimits(limits);
-            Tell(EventKind.Changed, $"port {name}: {limits}", port, null);
+            Tell(port, $"{limits}");
         }
         if (followsPeer is { } follows && follows != port.Spec.FollowsPeer)
         {
             port.SetFollowsPeer(follows);
-            Tell(EventKind.Changed, $"port {name}: its carrier {(follows ? "follows the other end" : "is kept")}", port, null);
+            Tell(port, $"its carrier {(follows ? "follows the other end" : "is kept")}");
         }
         if (qmpSocket != null && qmpSocket != port.QmpSocket)
         {
             port.QmpSocket = qmpSocket;
-            Tell(EventKind.Changed, $"port {name}: QMP socket {(qmpSocket == "" ? "none" : qmpSocket)}", port, null);
+            Tell(port, $"QMP socket {(qmpSocket == "" ? "none" : qmpSocket)}");
             foreach (var link in LinksOf(port).ToArray())
                 UpdateLink(link);
         }
@@ -358,6 +293,7 @@ public sealed class Switchboard : IPortHost, IDisposable
             _closing = true;
             Sockets.HandOver();
             _replugs.Dispose();
+            _disks.Dispose();
             foreach (var port in _ports.Values)
             {
                 _wiring.Pause(port);
@@ -390,7 +326,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         ? LinkNegotiation.OfferUnlinked(port, _options.RoundsBit)
         : port.Round.Kind == RoundKind.Rounds ? link.Negotiation.OfferInRounds(port) : link.Negotiation.OfferOutside(port);
 
-    void IPortHost.Notice(Port port, string what) => Tell(EventKind.Changed, $"port {port.Name}: {what}", port, null);
+    void IPortHost.Notice(Port port, string what) => Tell(port, what);
 
     void IPortHost.Changed(Port port)
     {
@@ -404,7 +340,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         }
         foreach (var link in LinksOf(port).ToArray())
             UpdateLink(link);
-        FollowSoon([port]);
+        _carriers.FollowSoon([port]);
     }
 
     void IPortHost.OfferGrew(Port port) => OnReconfigured();
@@ -417,10 +353,10 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     private void UpdateLink(Link link)
     {
-        Negotiate(link);
+        _rounds.Update(link);
         if (link.Update())
             Tell(EventKind.Changed, $"link {link.Name} is {Describe(link)}", null, link);
-        FollowSoon(link.Ports);
+        _carriers.FollowSoon(link.Ports);
         foreach (var port in link.Ports)
         {
             _replugs.OnChanged(port);
@@ -428,76 +364,6 @@ public sealed class Switchboard : IPortHost, IDisposable
                 _replugs.Begin(port, ReplugRunner.Excess(port, link.Peer(port)));
         }
     }
-
-    /// <summary>Has carriers follow, as soon as what is being done is done: a message of the port, for one.</summary>
-    private void FollowSoon(IEnumerable<Port> ports)
-    {
-        foreach (var port in ports.Where(p => p.Spec.FollowsPeer || p.Carrier.IsCut))
-            _reactor.Post(() => Follow(port));
-    }
-
-    private void Follow(Port port)
-    {
-        if (!_closing && _told.ContainsKey(port))
-            port.Carrier.Follow(!port.Spec.FollowsPeer || (LinksOf(port) is [{ AdminUp: true } link, ..] && IsThere(link.Peer(port))));
-    }
-
-    /// <summary>Whether there is a VMM, or one may still come: after a restart of ours all of them must connect again.</summary>
-    private bool IsThere(Port port) => port.Carrier.IsThere || (port.Connections == 0 && _time.GetUtcNow() - Started < PeersComeWithin);
-
-    private static void CheckCarrier(bool follows, PortType type)
-    {
-        if (follows && type != PortType.Net)
-            throw new SwitchException(SwitchError.Invalid, $"carrier: a port of type {type.Word()} has none; only a network port's can follow the other end");
-    }
-
-    /// <summary>Lets the ports' answers count; data flows, or does not any more, from then on.</summary>
-    private void Negotiate(Link link)
-    {
-        var (carried, wasLast) = (link.Negotiation.MayCarry, link.Negotiation.IsInLastRound);
-        if (!link.Negotiation.Update())
-            return;
-        if (wasLast != link.Negotiation.IsInLastRound)
-            Begin(link);
-        else if (carried != link.Negotiation.MayCarry)
-            _wiring.Refresh(link);
-        string outcome = SnakeCase.Of(link.Negotiation.Phase);
-        Tell(EventKind.Changed, $"link {link.Name}: features: {outcome}{Colon(link.Negotiation.Awaited())}", null, link);
-        WatchAnswers(link);
-    }
-
-    /// <summary>The last round, or the end of it. One guest is ready before the other: its first frames are not to be lost.</summary>
-    private void Begin(Link link)
-    {
-        link.IsStarting = link.Negotiation.IsInLastRound;
-        _wiring.Refresh(link);
-        if (!link.IsStarting)
-            return;
-        _reactor.After(link.Hold, () =>
-        {
-            if (!link.IsStarting || !LinkIs(link))
-                return;
-            link.IsStarting = false;
-            _wiring.Refresh(link);
-        });
-    }
-
-    /// <summary>Tells of a guest that lets the other wait too long.</summary>
-    private void WatchAnswers(Link link)
-    {
-        if (link.Negotiation.Phase != RoundsPhase.Negotiating)
-            return;
-        var history = link.Negotiation.Rounds.History;
-        _reactor.After(AnswerTime, () =>
-        {
-            if (link.Negotiation.Phase == RoundsPhase.Negotiating && link.Negotiation.Rounds.History == history && LinkIs(link))
-                Tell(EventKind.Changed, $"link {link.Name}: features: no answer for {AnswerTime.TotalSeconds:0} s: {link.Negotiation.Awaited()}", null, link);
-        });
-    }
-
-    private bool LinkIs(Link link) => !_closing && _links.GetValueOrDefault(link.Name) == link;
-
-    private static string Colon(string text) => text == "" ? "" : $": {text}";
 
     private void OnRingFault(QueueEnd end, Virtio.Queues.QueueFault fault)
     {
@@ -513,15 +379,6 @@ public sealed class Switchboard : IPortHost, IDisposable
             : port;
     }
 
-    /// <summary>A guest that uses a disk must not find another one in its place.</summary>
-    private static void CheckDisk(Link link)
-    {
-        if (link.Disk is var (client, server) && client.Model is BlockModel { Client.IsInUse: true, Disk: { } before }
-            && server.Model is BlockServerModel { Session: { IsReady: true, Disk: { } disk } } && disk.ProblemAfter(before) is { } problem)
-            throw new SwitchException(
-                SwitchError.Precondition, $"ports: {server.Name} serves {problem}, while {client.Name}'s guest uses it. End that guest first, or serve the disk that it knows");
-    }
-
     /// <summary>The guests of a server's links hear what it serves.</summary>
     private void OnAnnounced(Port server)
     {
@@ -529,49 +386,24 @@ public sealed class Switchboard : IPortHost, IDisposable
             return;
         var session = ((BlockServerModel)server.Model).Session;
         if (session.Refusal != "")
-            Tell(EventKind.Changed, $"port {server.Name}: its server announces {session.Refusal}. Refused", server, null);
+            Tell(server, $"its server announces {session.Refusal}. Refused");
         foreach (var link in LinksOf(server))
         {
-            ShowDisk(link);
+            _disks.Show(link);
             UpdateLink(link);
         }
-    }
-
-    private void ShowDisk(Link link)
-    {
-        if (link.Disk is not var (client, server) || server.Model is not BlockServerModel { Session: { IsReady: true, Disk: { } disk } }
-            || client.Model is not BlockModel model || disk == model.Disk
-            || (model.Client.IsInUse && model.Disk is { } before && disk.ProblemAfter(before) != null))
-            return;
-        bool isResized = model.Disk is { } known && known.Capacity != disk.Capacity;
-        model.Disk = disk;
-        client.OnDeviceChanged(isResized);
-        if (isResized)
-            Tell(EventKind.Changed, $"port {client.Name}: its disk has {disk.Capacity * BlockRequest.SectorBytes} bytes now", client, null);
-        OnReconfigured();
     }
 
     private string SocketPath(string name, string socketPath)
     {
         string path = socketPath == "" ? Path.Combine(_options.SocketDirectory, name + ".sock") : socketPath;
-        CheckPath(path);
+        Rules.CheckPath(path);
         // Also for a path that was stored: a reboot empties /run.
         if (Path.GetDirectoryName(path) == Path.TrimEndingDirectorySeparator(_options.SocketDirectory))
             MakeSocketDirectory();
         if (_ports.Values.FirstOrDefault(p => p.Spec.SocketPath == path) is { } other)
             throw new SwitchException(SwitchError.Precondition, $"socket {path} is in use by port {other.Name}. Choose another path");
         return path;
-    }
-
-    private static void CheckPath(string path)
-    {
-        if (!Path.IsPathFullyQualified(path))
-            throw new SwitchException(SwitchError.Invalid, $"socket_path: {path} is not absolute");
-        if (path.Contains('\0', StringComparison.Ordinal))
-            throw new SwitchException(SwitchError.Invalid, "socket_path: a path has no zero byte");
-        if (!UnixSocket.Fits(path))
-            throw new SwitchException(
-                SwitchError.Invalid, $"socket_path: {path} is longer than the {UnixSocket.MaxPathBytes} bytes that a socket's path may have. Choose a shorter one");
     }
 
     private void MakeSocketDirectory()
@@ -587,13 +419,11 @@ public sealed class Switchboard : IPortHost, IDisposable
         }
     }
 
-    private static void CheckQmp(string socket)
-    {
-        if (socket != "" && (!Path.IsPathFullyQualified(socket) || !UnixSocket.Fits(socket) || socket.Contains('\0', StringComparison.Ordinal)))
-            throw new SwitchException(SwitchError.Invalid, $"qmp_socket: {socket} is not the absolute path of a socket, of at most {UnixSocket.MaxPathBytes} bytes");
-    }
-
     private static string Describe(Link link) => link.Reason == "" ? "up" : $"{SnakeCase.Of(link.State)} ({link.Reason})";
+
+    private void Tell(Port port, string text) => Tell(EventKind.Changed, $"port {port.Name}: {text}", port, null);
+
+    private void Tell(Link link, string text) => Tell(EventKind.Changed, $"link {link.Name}: {text}", null, link);
 
     private void Tell(EventKind kind, string text, Port? port, Link? link) =>
         Happened?.Invoke(new SwitchEvent(_time.GetUtcNow(), kind, text, port, link));

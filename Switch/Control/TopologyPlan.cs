@@ -70,7 +70,7 @@ internal sealed class TopologyPlan
     private void CheckPorts()
     {
         foreach (var port in _ports.Values)
-            Check($"ports/{port.Name}", $"port {port.Name}", () => Switchboard.CheckPort(port.Name, Declaration.ToSpec(port)));
+            Check($"ports/{port.Name}", $"port {port.Name}", () => Rules.Check(port.Name, Declaration.ToSpec(port)));
         var paths = new Dictionary<string, string>();
         foreach (var port in _portsNow.Values.Where(p => !_prune && !_ports.ContainsKey(p.Name)).Concat(_ports.Values))
             if (!paths.TryAdd(port.SocketPath, port.Name))
@@ -80,7 +80,7 @@ internal sealed class TopologyPlan
     private void CheckLinks()
     {
         foreach (var link in _links.Values)
-            Check($"links/{link.Name}", $"link {link.Name}", () => Switchboard.CheckLink(link.Name, link.Ports, Declaration.TimeOf(link.Hold, "hold")));
+            Check($"links/{link.Name}", $"link {link.Name}", () => Rules.Check(link.Name, link.Ports, Declaration.TimeOf(link.Hold, "hold")));
         var users = new Dictionary<string, CreateLinkRequest>();
         foreach (var link in _linksNow.Values.Where(l => !_prune && !_links.ContainsKey(l.Name)).Concat(_links.Values))
             foreach (string port in link.Ports)
@@ -91,7 +91,7 @@ internal sealed class TopologyPlan
                     throw Invalid("link", link.Name, "ports", $"port {port} is in link {users[port].Name}, too{(_links.ContainsKey(users[port].Name) ? "" : ", which the topology does not have and which stays")}");
             }
         foreach (var link in _links.Values)
-            Check($"links/{link.Name}", $"link {link.Name}", () => Switchboard.CheckTypes((link.Ports[0], TypeOf(link.Ports[0])), (link.Ports[1], TypeOf(link.Ports[1]))));
+            Check($"links/{link.Name}", $"link {link.Name}", () => Rules.CheckTypes((link.Ports[0], TypeOf(link.Ports[0])), (link.Ports[1], TypeOf(link.Ports[1]))));
     }
 
     private PortType TypeOf(string port) => (_ports.TryGetValue(port, out var wanted) ? wanted : _portsNow[port]).Type.ToPortType();
