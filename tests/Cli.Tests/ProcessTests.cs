@@ -61,8 +61,9 @@ public class ProcessTests : SwitchTest
     public async Task SignalsEndItQuietly(string signal, string command, int exitCode)
     {
         Control.Silent = command != "watch";
+        // Who runs the tests in the background of a script has them ignore SIGINT, and their children with them.
         Task<(int ExitCode, string Output, string Error)> program =
-            BashAsync($"exec {Program} {command}", out Process process);
+            BashAsync($"exec env --default-signal=INT {Program} {command}", out Process process);
         int id = process.Id;
         await Task.WhenAny(Control.Asked, program);
         using Process kill = Process.Start("sh", ["-c", $"kill -{signal} {id}"]);
