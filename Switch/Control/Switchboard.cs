@@ -170,6 +170,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         _rounds.WatchAnswers(link);
         _carriers.FollowSoon(link.Ports);
         Tell(EventKind.Created, $"link {name} joins {first.Name} and {second.Name}: {Describe(link)}", null, link);
+        ReplugByPolicy(link); // of guests that run already
         OnReconfigured();
         return link;
     }
@@ -358,11 +359,15 @@ public sealed class Switchboard : IPortHost, IDisposable
             Tell(EventKind.Changed, $"link {link.Name} is {Describe(link)}", null, link);
         _carriers.FollowSoon(link.Ports);
         foreach (var port in link.Ports)
-        {
             _replugs.OnChanged(port);
+        ReplugByPolicy(link);
+    }
+
+    private void ReplugByPolicy(Link link)
+    {
+        foreach (var port in link.Ports)
             if (link.Negotiation.Policy == LinkPolicy.Replug && ReplugRunner.IsDue(port, link.Peer(port)))
                 _replugs.Begin(port, ReplugRunner.Excess(port, link.Peer(port)));
-        }
     }
 
     private void OnRingFault(QueueEnd end, Virtio.Queues.QueueFault fault)

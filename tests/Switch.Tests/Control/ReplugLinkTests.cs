@@ -12,16 +12,25 @@ public class ReplugLinkTests
 {
     private const ulong Sends = Features.NetChecksum | Features.NetHostTso4;
 
-    [Fact]
-    public async Task ThePolicyPlugsOutWhatDoesNotFitAndWaitsForTheGuest()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ThePolicyPlugsOutWhatDoesNotFitAndWaitsForTheGuest(bool isLinkedLater)
     {
         using var board = new TestSwitch();
         string a = board.AddPort("a"), b = board.AddPort("b");
         await using var qemu = new FakeQemu { PortSocket = a };
         board.Do(s => s.SetPort("a", qmpSocket: qemu.Path));
-        board.Do(s => s.CreateLink("wire", ["a", "b"], null, policy: LinkPolicy.Replug));
+        void Link() => board.Do(s => s.CreateLink("wire", ["a", "b"], null, policy: LinkPolicy.Replug));
+        if (!isLinkedLater)
+            Link();
         using var first = TestGuest.Run(a, new() { Features = TestGuest.PlainFeatures | Sends });
         using var second = TestGuest.Run(b);
+        if (isLinkedLater)
+        {
+            Wait.Until(() => board.Port("a").RunningQueuePairs == 1 && board.Port("b").RunningQueuePairs == 1, "both guests run");
+            Link();
+        }
         var replug = ReplugWhen(board, r => r.Text == "waits for the guest to take the device");
         Assert.Equal((ReplugState.Running, "a"), (replug.State, replug.Port));
         var added = qemu.Changes.Last().Arguments!;

@@ -30,7 +30,7 @@ public class DriverMemoryTests
         Assert.Equal(Base + 16, memory.Allocate(1));
         Assert.Equal(Base + 17, memory.Allocate(1, alignment: 1));
         Assert.Equal(Base + 2048, memory.Allocate(2048, alignment: 2048));
-        Assert.Throws<InvalidOperationException>(() => memory.Allocate(1));
+        Assert.Throws<DmaMemoryException>(() => memory.Allocate(1));
         Assert.Equal(Base + 4096, memory.Allocate(0));
     }
 
