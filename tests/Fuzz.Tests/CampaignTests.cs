@@ -50,6 +50,7 @@ public class CampaignTests
     [Theory]
     [InlineData("blocks")]
     [InlineData("chains")]
+    [InlineData("packed")]
     [InlineData("split")]
     [InlineData("net")]
     public void ASeedMakesTheSameCases(string name)

@@ -14,7 +14,7 @@ public sealed class BlockClient(BlockCounters counters)
     private ulong _sequence;
 
     /// <summary>In tags: by which the server's replies find it.</summary>
-    public ushort Id { get; } = (ushort)Interlocked.Increment(ref _lastId);
+    public ushort Id { get; init; } = (ushort)Interlocked.Increment(ref _lastId);
 
     /// <summary>The port's counters.</summary>
     public BlockCounters Counters => counters;

@@ -6,13 +6,19 @@ namespace InterGuest.Switch.DataPath.Block;
 /// The talk with the server of a disk (docs/block-serving.md, section 4): its epoch, what it announced, and the clients that are
 /// joined to it. Lives as long as the server's port. Belongs to the loop that has the server's rings.
 /// </summary>
-public sealed class ServerSession(BlockCounters counters)
+public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
 {
     private readonly Dictionary<ushort, BlockClient> _clients = [];
     private readonly List<RequestJoin> _joins = [];
 
-    /// <summary>The present epoch. The first is no number that a switch before us is likely to have used last.</summary>
-    public uint Epoch { get; private set; } = (uint)Random.Shared.NextInt64(uint.MaxValue);
+    /// <summary>With a first epoch that a switch before us is not likely to have used last.</summary>
+    public ServerSession(BlockCounters counters)
+        : this(counters, (uint)Random.Shared.NextInt64(uint.MaxValue))
+    {
+    }
+
+    /// <summary>The present epoch.</summary>
+    public uint Epoch { get; private set; } = firstEpoch;
 
     /// <summary>Since when it is not ready, by <see cref="Environment.TickCount64"/>; if it is ready, the last time that it was not.</summary>
     public long LostAt { get; private set; } = Environment.TickCount64;

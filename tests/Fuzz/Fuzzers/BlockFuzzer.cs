@@ -52,7 +52,7 @@ public sealed class BlockFuzzer(Sabotage sabotage = Sabotage.None) : IFuzzer
         private readonly BlockClientGuest _client;
         private readonly BlockRequestsGuest _requests;
         private readonly BlockRepliesGuest _replies;
-        private readonly ServerSession _session = new(new BlockCounters());
+        private readonly ServerSession _session;
         private readonly BlockClient _blockClient;
         private readonly RequestJoin _requestJoin;
         private readonly ReplyJoin _replyJoin;
@@ -65,8 +65,11 @@ public sealed class BlockFuzzer(Sabotage sabotage = Sabotage.None) : IFuzzer
             _requests = new BlockRequestsGuest(fuzzer._requests, input);
             _replies = new BlockRepliesGuest(fuzzer._replies, input);
             bool durable = input.Chance(50);
+            // What tags hold is the input's: hostile replies are of them.
+            _session = new ServerSession(new BlockCounters(), input.U32());
             _blockClient = new BlockClient(new BlockCounters())
             {
+                Id = input.U16(),
                 IsInUse = fuzzer.Sabotage != Sabotage.DiskMayChange, WritesThrough = durable && fuzzer.Sabotage != Sabotage.NotDurable,
             };
             _requestJoin = new RequestJoin(_blockClient.QueueOf(0, _client.Size), _client.End, enabled: true, _requests.End, _session, fuzzer._loop);
