@@ -33,7 +33,7 @@ internal static partial class SwitchApplication
             LogReady(logger, Product.Version, string.Join(" and ", Endpoints(options)));
             ready?.Invoke(app.Services);
             if (options.WarmsUp)
-                WarmUp.Begin(app.Lifetime.ApplicationStopping);
+                WarmUp.Begin(FaultLog(app.Services), app.Lifetime.ApplicationStopping);
             await app.WaitForShutdownAsync(cancel);
         }
     }

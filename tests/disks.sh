@@ -4,15 +4,6 @@
 
 SIZE=64M # of each disk
 
-wait_until() { # SECONDS WHAT COMMAND...
-	local seconds=$1 what=$2 end=$((SECONDS + $1))
-	shift 2
-	until "$@"; do
-		((SECONDS < end)) || { echo "not within $seconds s: $what" >&2; return 1; }
-		sleep 0.1
-	done
-}
-
 port_is() { # PORT STATE
 	interguest port show "$1" --json | grep -q "\"state\": *\"PORT_STATE_${2^^}\""
 }
@@ -28,8 +19,7 @@ start_agent() { # [OPTIONS]
 }
 
 end_agent() { # SIGNAL
-	kill "-$1" "$agent_pid"
-	{ wait "$agent_pid" || true; } 2>/dev/null
+	end_process "$1" "$agent_pid"
 }
 
 boot_server() {
@@ -53,11 +43,9 @@ boot_client() {
 
 # A switch, the ports and links, a process and a VM that serve, and the client.
 start_disks() {
-	run=$(mktemp -d "${TMPDIR:-/tmp}/igdisks.XXXXXX")
-	export INTERGUEST_ENDPOINT=unix:$run/control.sock
+	begin_run disks
 	accel=$("$vm_script" accel)
 	truncate -s "$SIZE" "$run/store.raw" "$run/vault.raw"
-	start_switch
 	local port
 	for port in disk vdisk; do interguest port add "$port" --type block >/dev/null; done
 	for port in store vault; do interguest port add "$port" --type block-server >/dev/null; done
@@ -72,9 +60,6 @@ start_disks() {
 }
 
 end_disks() {
-	local name
-	for name in client server; do vm kill "$name" >/dev/null 2>&1 || true; done
 	[[ ! ${agent_pid:-} ]] || kill -KILL "$agent_pid" 2>/dev/null || true
-	[[ ! ${switch_pid:-} ]] || kill -KILL "$switch_pid" 2>/dev/null || true
-	[[ ! ${run:-} || ${keep:-} ]] || rm -rf "$run"
+	end_run client server
 }

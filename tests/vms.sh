@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Two VMs on a switch, for scripts: source it. Needs $root; sets $run and $switch_pid.
+# A switch, and two VMs on it, for scripts: source it. Needs $root; sets $run and $switch_pid.
 
 export PATH=$root/bin:$PATH
 vm_script=$root/deploy/guest/vm.sh
@@ -13,6 +13,29 @@ vm() { # VERB NAME ...
 
 in_guest() { # GUEST SECONDS COMMAND
 	vm exec "$1" --timeout "$2" -- "$3"
+}
+
+wait_until() { # SECONDS WHAT COMMAND...
+	local seconds=$1 what=$2 end=$((SECONDS + $1))
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || { echo "not within $seconds s: $what" >&2; return 1; }
+		sleep 0.1
+	done
+}
+
+# begin_run WHAT: a switch, in a directory named for WHAT
+begin_run() {
+	run=$(mktemp -d "${TMPDIR:-/tmp}/ig$1.XXXXXX")
+	export INTERGUEST_ENDPOINT=unix:$run/control.sock
+	start_switch
+}
+
+end_run() { # [VM...]
+	local name
+	for name; do vm kill "$name" >/dev/null 2>&1 || true; done
+	[[ ! ${switch_pid:-} ]] || kill -KILL "$switch_pid" 2>/dev/null || true
+	[[ ! ${run:-} || ${keep:-} ]] || rm -rf "$run"
 }
 
 # The last one of them; every life writes to the same log.
@@ -29,9 +52,13 @@ start_switch() {
 }
 
 end_switch() { # SIGNAL
-	kill "-$1" "$switch_pid"
+	end_process "$1" "$switch_pid"
+}
+
+end_process() { # SIGNAL PID
+	kill "-$1" "$2"
 	# The shell tells of a job that was killed.
-	{ wait "$switch_pid" || true; } 2>/dev/null
+	{ wait "$2" || true; } 2>/dev/null
 }
 
 boot() { # NAME [PROPERTIES]: a VM on the port of its name, with more properties of its network device
@@ -48,10 +75,8 @@ ready() { # NAME
 
 # start_pair MODE: a switch, two ports, a link, two VMs that reach each other
 start_pair() {
-	run=$(mktemp -d "${TMPDIR:-/tmp}/igvm.XXXXXX")
-	export INTERGUEST_ENDPOINT=unix:$run/control.sock
+	begin_run vm
 	accel=$("$vm_script" accel)
-	start_switch
 	local name
 	for name in alice bob; do interguest port add "$name" --mode "$1" >/dev/null; done
 	interguest link add cable alice bob >/dev/null
@@ -66,9 +91,4 @@ reaches() { # GUEST SECONDS: until a ping gets through
 	in_guest "$1" "$(($2 + 20))" "wait_for $2 /bin/ping -c 1 -W 1 ${address[$other]}"
 }
 
-end_pair() {
-	local name
-	for name in alice bob; do vm kill "$name" >/dev/null 2>&1 || true; done
-	[[ ! ${switch_pid:-} ]] || kill -KILL "$switch_pid" 2>/dev/null || true
-	[[ ! ${run:-} || ${keep:-} ]] || rm -rf "$run"
-}
+end_pair() { end_run alice bob; }

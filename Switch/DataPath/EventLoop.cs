@@ -28,8 +28,7 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     private readonly long _mostBusyPoll = (long)(busyPoll.TotalSeconds * Stopwatch.Frequency);
     private int _idle;
     private ulong _lastToken = WakeToken;
-    private int _waiting;
-    private int _limited;
+    private int _timed;
     private int _polled;
     private long _losses = GuestMemory.TotalLosses;
 
@@ -53,10 +52,8 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     {
         _joins.Remove(join);
         Deactivate(join);
-        if (join.WakeAt != 0)
-            _waiting--;
-        if (join.LimitedUntil != 0)
-            _limited--;
+        if (join.IsTimed)
+            _timed--;
         foreach (var end in join.Ends)
             Unuse(end, join);
         join.Dispose();
@@ -78,7 +75,7 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
             FindLosses();
         if (_active.Count == 0 || round % (_idle == _active.Count ? IdleRoundsPerLook : RoundsPerLook) == 0)
             Look(events);
-        if (_waiting + _limited > 0)
+        if (_timed > 0)
             WakeLate();
         _idle = 0;
         // A turn can take its own join off the list, and a fault all those of its guest.
@@ -107,21 +104,19 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     private int SleepMilliseconds()
     {
         int sleep = _polled > 0 ? PollMilliseconds : -1;
-        if (_waiting + _limited == 0)
+        if (_timed == 0)
             return sleep;
-        long until = _joins.Min(j => Math.Min(j.WakeAt == 0 ? long.MaxValue : j.WakeAt, j.LimitedUntil == 0 ? long.MaxValue : j.LimitedUntil));
-        int wait = (int)Math.Clamp(until - Environment.TickCount64, 0, int.MaxValue);
+        int wait = (int)Math.Clamp(_joins.Min(j => j.Due) - Environment.TickCount64, 0, int.MaxValue);
         return sleep < 0 ? wait : Math.Min(sleep, wait);
     }
 
     private void OnKick(QueueEnd end)
     {
         end.Counters.Kicked();
-        long now = Stopwatch.GetTimestamp();
         foreach (var join in end.Joins)
         {
             if (!join.Active)
-                join.Poll.Woken(now, _mostBusyPoll);
+                join.Poll.Woken(Stopwatch.GetTimestamp(), _mostBusyPoll);
             Activate(join);
         }
     }
@@ -135,17 +130,17 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
             var join = _active[i];
             if (!join.Poll.IsIdle || join.Poll.GoesOn(now))
                 continue;
-            bool waited = join.WakeAt != 0;
+            bool wasTimed = join.IsTimed;
             if (join.TrySleep())
                 Deactivate(join);
             else
                 join.Wake();
-            CountWaiting(join, waited);
+            CountTimed(join, wasTimed);
         }
     }
 
     /// <summary>A step that can change when a join wants to be woken is over.</summary>
-    private void CountWaiting(Join join, bool waited) => _waiting += (join.WakeAt != 0 ? 1 : 0) - (waited ? 1 : 0);
+    private void CountTimed(Join join, bool wasTimed) => _timed += (join.IsTimed ? 1 : 0) - (wasTimed ? 1 : 0);
 
     private void TurnGuarded(Join join)
     {
@@ -171,10 +166,12 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
         if (join.Credit <= 0)
             return;
         join.Limit?.Refill();
-        bool waited = join.WakeAt != 0;
+        bool wasTimed = join.IsTimed;
         var result = join.Turn(join.Credit, out int spent);
         join.Credit -= spent;
-        CountWaiting(join, waited);
+        if (result == TurnResult.Limited)
+            join.LimitedUntil = Environment.TickCount64 + join.Limit!.Wait();
+        CountTimed(join, wasTimed);
         join.Poll.IsIdle = result == TurnResult.Idle;
         if (spent > 0)
             join.Poll.Progressed();
@@ -183,13 +180,8 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
             case TurnResult.Idle:
                 _idle++;
                 break;
-            case TurnResult.Sleep:
+            case TurnResult.Sleep or TurnResult.Limited:
                 Deactivate(join);
-                break;
-            case TurnResult.Limited:
-                Deactivate(join);
-                join.LimitedUntil = Environment.TickCount64 + join.Limit!.Wait();
-                _limited++;
                 break;
             case TurnResult.Fault:
                 OnFault(join.Blamed!);
@@ -224,20 +216,14 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
         long now = Environment.TickCount64;
         foreach (var join in _joins)
         {
-            bool isLimitOver = join.LimitedUntil != 0 && join.LimitedUntil <= now, isTimeUp = join.WakeAt != 0 && join.WakeAt <= now;
-            if (isLimitOver)
-            {
+            if (join.Due > now)
+                continue;
+            if (join.LimitedUntil <= now)
                 join.LimitedUntil = 0;
-                _limited--;
-            }
-            if (isTimeUp)
-            {
+            if (join.WakeAt != 0 && join.WakeAt <= now)
                 join.TimeUp();
-                if (join.WakeAt == 0)
-                    _waiting--;
-            }
-            if (isLimitOver || isTimeUp)
-                Activate(join);
+            CountTimed(join, wasTimed: true);
+            Activate(join);
         }
     }
 

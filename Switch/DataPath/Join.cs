@@ -42,6 +42,12 @@ public abstract class Join : IDisposable
     /// <summary>In its loop: when <see cref="Limit"/> lets it go on, by <see cref="Environment.TickCount64"/>; 0: it may.</summary>
     internal long LimitedUntil { get; set; }
 
+    /// <summary>In its loop: whether it is to be looked after without a kick.</summary>
+    internal bool IsTimed => (WakeAt | LimitedUntil) != 0;
+
+    /// <summary>In its loop: when that is, by <see cref="Environment.TickCount64"/>; the end of time: never.</summary>
+    internal long Due => Math.Min(WakeAt == 0 ? long.MaxValue : WakeAt, LimitedUntil == 0 ? long.MaxValue : LimitedUntil);
+
     /// <summary>In its loop: has it a turn to come.</summary>
     internal bool Active { get; set; }
 

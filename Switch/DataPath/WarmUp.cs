@@ -16,8 +16,25 @@ internal static class WarmUp
     private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(4);
 
     /// <summary>Runs in a thread of its own, with pauses, until it is done or told to end.</summary>
-    public static void Begin(CancellationToken cancel) =>
-        new Thread(() => Run(cancel)) { Name = "warm-up", IsBackground = true, Priority = ThreadPriority.BelowNormal }.Start();
+    /// <param name="failed">Told why it could not: the switch does without.</param>
+    /// <param name="cancel">Tells it to end.</param>
+    public static void Begin(Action<Exception> failed, CancellationToken cancel)
+    {
+        void RunGuarded()
+        {
+            try
+            {
+                Run(cancel);
+            }
+#pragma warning disable CA1031 // what nobody catches in a thread ends the process
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failed(e);
+            }
+        }
+        new Thread(RunGuarded) { Name = "warm-up", IsBackground = true, Priority = ThreadPriority.BelowNormal }.Start();
+    }
 
     internal static void Run(CancellationToken cancel)
     {

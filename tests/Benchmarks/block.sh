@@ -29,15 +29,13 @@ SIZE=256M DEPTH=32
 dotnet build "$root/tests/Benchmarks" -c Release -nodeReuse:false -v quiet -clp:ErrorsOnly >/dev/null
 client=$(compgen -G "$root/tests/Benchmarks/bin/Release/*/InterGuest.Benchmarks.dll")
 daemon_pid=''
-run=$(mktemp -d "${TMPDIR:-/tmp}/igblock.XXXXXX")
 end_all() {
 	[[ ! $daemon_pid ]] || kill "$daemon_pid" 2>/dev/null || true
 	end_disks
 }
 trap end_all EXIT
-export INTERGUEST_ENDPOINT=unix:$run/control.sock
+begin_run block
 head -c "$SIZE" /dev/urandom >"$run/store.raw"
-start_switch
 interguest port add disk --type block >/dev/null
 interguest port add store --type block-server >/dev/null
 interguest link add d1 disk store >/dev/null

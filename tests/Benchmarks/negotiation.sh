@@ -37,10 +37,8 @@ REFUSE_RECEIVE=guest_csum REFUSE_RECEIVE_SEGMENTS=guest_tso4,guest_tso6
 # ---- one row ----------------------------------------------------------------
 
 begin() {
-	run=$(mktemp -d "${TMPDIR:-/tmp}/igneg.XXXXXX")
-	export INTERGUEST_ENDPOINT=unix:$run/control.sock
 	pids=() spaces=()
-	start_switch
+	begin_run neg
 }
 
 end() {
@@ -53,17 +51,8 @@ end() {
 	run=
 }
 
-until_true() { # SECONDS COMMAND
-	local end=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		((SECONDS < end)) || { say "not in time: $*"; return 1; }
-		sleep 0.1
-	done
-}
-
 link_is() { [[ $(interguest link show "$1" --json | jq -r "$2") = true ]]; }
-link_up() { until_true 60 link_is "$1" '.state == "LINK_STATE_UP"'; }
+link_up() { wait_until 60 "link $1 is up" link_is "$1" '.state == "LINK_STATE_UP"'; }
 
 port() { interguest port add "$@" >/dev/null; }
 link() { interguest link add "$@" >/dev/null; }
@@ -77,7 +66,7 @@ host() {
 	spaces+=("$space")
 	ip netns exec "$space" interguest-agent net --port "$(socket "$name")" --tap "$tap" "$@" </dev/null >>"$run/$name.log" 2>&1 &
 	pids+=($!)
-	until_true 20 ip -n "$space" address add "$address/24" dev "$tap"
+	wait_until 20 "$name has its interface" ip -n "$space" address add "$address/24" dev "$tap"
 	ip -n "$space" link set "$tap" up
 }
 
@@ -172,7 +161,7 @@ qemu_dpdk() { # ROW A'S PROPERTIES BASELINE
 		-- --forward-mode=io --auto-start --nb-cores=1 --total-num-mbufs=16384 >"$run/testpmd.log" 2>&1 &
 	boot alice "$2"
 	boot bob ''
-	pids+=("$(until_true 20 test -s "$run/sleep.pid" && cat "$run/sleep.pid")")
+	pids+=("$(wait_until 20 "testpmd is started" test -s "$run/sleep.pid" && cat "$run/sleep.pid")")
 	for name in alice bob; do ready "$name"; done
 	in_guest bob 20 iperf_server
 	link_up cable
@@ -189,7 +178,7 @@ qemu_agent() { # ROW A'S PROPERTIES WHAT THE AGENT REFUSES POLICY BASELINE
 	boot alice "$2"
 	ready alice
 	link_up cable
-	until_true 60 in_guest alice 5 '/bin/ping -c 1 -W 1 10.0.0.2'
+	wait_until 60 'alice reaches the host' in_guest alice 5 '/bin/ping -c 1 -W 1 10.0.0.2'
 	measure "$1" "QEMU$(described "$2")" "Agent, a host's tap$(refusing "$3")" "$4" "$5" vm_to_space
 }
 

@@ -47,7 +47,7 @@ done
 [[ $rounds =~ ^[1-9][0-9]*$ ]] || { usage >&2; exit 2; }
 
 "$root/deploy/setup.sh" tests >&2
-[[ -x $root/bin/interguest-switch ]] || "$root/deploy/build.sh" >&2
+"$root/deploy/build.sh" >&2
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 dotnet build "$root/tests/Benchmarks" -c Release -nodeReuse:false -p:UseSharedCompilation=false -v quiet -clp:ErrorsOnly >&2
 mkdir -p "$out"

@@ -184,7 +184,7 @@ internal sealed class ClientQueue : IDisposable
         while (Recovered.TryDequeue(out ushort head))
         {
             var flight = this[head];
-            flight.Begin(new Chain(), 0, 0).Dispose();
+            flight.Begin(new Chain(), 0).Dispose();
             Begun(flight, isNew: false);
             flight.IsSpoilt = ring.Retake(head, flight.Chain) != PopResult.Chain || flight.Chain.WritableBytes is 0 or > RequestReader.MaxBytes;
             Completion.End(this, flight, BlockStatus.IoError);

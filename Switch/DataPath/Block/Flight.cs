@@ -30,10 +30,7 @@ internal sealed class Flight(ushort head) : IDisposable
     /// <summary>When it was taken, among all of the client's.</summary>
     public ulong Sequence { get; private set; }
 
-    /// <summary>When, by <see cref="Environment.TickCount64"/>.</summary>
-    public long Since { get; private set; }
-
-    /// <summary>The same, by <see cref="Stopwatch"/>.</summary>
+    /// <summary>When, by <see cref="Stopwatch.GetTimestamp"/>.</summary>
     public long Began { get; private set; }
 
     public BlockOperation Operation { get; private set; }
@@ -81,11 +78,11 @@ internal sealed class Flight(ushort head) : IDisposable
 
     /// <summary>Takes a request over.</summary>
     /// <returns>A chain to find the next one in.</returns>
-    public Chain Begin(Chain chain, ulong sequence, long now)
+    public Chain Begin(Chain chain, ulong sequence)
     {
         var spare = Chain;
         Chain = chain;
-        (InUse, IsSpoilt, Sequence, Since, Began, Status) = (true, false, sequence, now, Stopwatch.GetTimestamp(), BlockStatus.Ok);
+        (InUse, IsSpoilt, Sequence, Began, Status) = (true, false, sequence, Stopwatch.GetTimestamp(), BlockStatus.Ok);
         (Operation, Unsent, Unreplied, DataBytes, Flags) = (BlockOperation.Flush, 0, 0, 0, 0);
         Generation++;
         return spare;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Queues;
@@ -15,7 +16,7 @@ public sealed class RequestJoin : SteppedJoin
     private readonly bool _takes;
     private readonly Chain _buffer = new();
     private Chain _next = new();
-    private readonly long _madeAt = Environment.TickCount64;
+    private readonly long _madeAt = Stopwatch.GetTimestamp();
     private bool _joined;
 
     /// <summary>Joins a ring.</summary>
@@ -66,22 +67,22 @@ public sealed class RequestJoin : SteppedJoin
     /// <param name="after">How long they may.</param>
     internal void Expire(TimeSpan after)
     {
-        long before = Environment.TickCount64 - (long)after.TotalMilliseconds;
+        long before = Stopwatch.GetTimestamp() - (long)(after.TotalSeconds * Stopwatch.Frequency);
         if (!CanSend && Client.Disk != null && (_server == null ? _madeAt : _session.LostAt) < before)
         {
             Client.IsFailing = true;
             Loop.Activate(this);
         }
-        if (Queue.Flights.Any(f => f.Since < before))
+        if (Queue.Flights.Any(f => f.Began < before))
             FailOlder(before);
     }
 
     /// <summary>Fails requests, and lets go of a server that has any of them.</summary>
-    /// <param name="before">A time, by <see cref="Environment.TickCount64"/>: what was taken earlier is too old.</param>
-    internal void FailOlder(long before)
+    /// <param name="before">A time, by <see cref="Stopwatch.GetTimestamp"/>: what was taken earlier is too old.</param>
+    private void FailOlder(long before)
     {
         bool isOut = false;
-        foreach (var flight in Queue.Flights.Where(f => f.Since < before).ToArray())
+        foreach (var flight in Queue.Flights.Where(f => f.Began < before).ToArray())
         {
             isOut |= flight.PartsOut > 0;
             _session.Counters.Count(BlockFault.NoReply);
@@ -186,7 +187,7 @@ public sealed class RequestJoin : SteppedJoin
             Source.Queue.Distrust(QueueFault.HeadInFlight);
             return Blame(Source);
         }
-        _next = flight.Begin(_next, Client.NextSequence(), Environment.TickCount64);
+        _next = flight.Begin(_next, Client.NextSequence());
         Queue.Begun(flight, isNew);
         var fate = RequestReader.Read(flight, Client, Client.Disk!, out var status);
         Limit?.Charge((long)flight.DataBytes);

@@ -5,17 +5,15 @@ namespace InterGuest.Switch.DataPath.Block;
 /// <summary>How long requests took, from the moment they were taken to that in which they were given back. Written by one thread, read by any.</summary>
 public sealed class RequestLatency
 {
+    /// <summary>How long the requests of a bucket took at most; those of the last bucket took longer than all of these.</summary>
     // 1, 2, 5 in each decade: a disk in memory takes tens of microseconds, one that is away up to its link's limit.
-    private static readonly TimeSpan[] Upper =
+    public static IReadOnlyList<TimeSpan> UpperBounds { get; } =
         [.. new double[] { 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7 }.Select(TimeSpan.FromMicroseconds)];
 
-    private static readonly long[] Bounds = [.. Upper.Select(bound => bound.Ticks * (Stopwatch.Frequency / TimeSpan.TicksPerSecond))];
+    private static readonly long[] Bounds = [.. UpperBounds.Select(bound => bound.Ticks * (Stopwatch.Frequency / TimeSpan.TicksPerSecond))];
 
     private readonly long[] _counts = new long[Bounds.Length + 1];
     private long _sum;
-
-    /// <summary>How long the requests of a bucket took at most; those of the last bucket took longer than all of these.</summary>
-    public static IReadOnlyList<TimeSpan> UpperBounds => Upper;
 
     /// <summary>Requests, by bucket.</summary>
     public IReadOnlyList<long> Counts => [.. Enumerable.Range(0, _counts.Length).Select(i => Volatile.Read(ref _counts[i]))];

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using InterGuest.Virtio.Devices;
 
 namespace InterGuest.Switch.DataPath.Block;
@@ -20,8 +21,8 @@ public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
     /// <summary>The present epoch.</summary>
     public uint Epoch { get; private set; } = firstEpoch;
 
-    /// <summary>Since when it is not ready, by <see cref="Environment.TickCount64"/>; if it is ready, the last time that it was not.</summary>
-    public long LostAt { get; private set; } = Environment.TickCount64;
+    /// <summary>Since when it is not ready, by <see cref="Stopwatch.GetTimestamp"/>; if it is ready, the last time that it was not.</summary>
+    public long LostAt { get; private set; } = Stopwatch.GetTimestamp();
 
     /// <summary>Whether START is to be sent.</summary>
     public bool NeedsStart { get; private set; } = true;
@@ -71,7 +72,7 @@ public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
     public void Restart()
     {
         Epoch++;
-        LostAt = IsReady ? Environment.TickCount64 : LostAt;
+        LostAt = IsReady ? Stopwatch.GetTimestamp() : LostAt;
         (NeedsStart, IsReady) = (true, false);
         foreach (var client in _clients.Values)
             (client.PartsOut, client.BytesOut) = (0, 0);

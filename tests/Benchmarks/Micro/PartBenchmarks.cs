@@ -1,9 +1,9 @@
 using BenchmarkDotNet.Attributes;
-using InterGuest.Switch.DataPath;
 using InterGuest.Switch.Tests.DataPath.Offload;
 using InterGuest.Testing;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
 using InterGuest.Virtio.Queues;
 
 namespace InterGuest.Benchmarks.Micro;
@@ -47,60 +47,63 @@ public class RingBenchmarks : IDisposable
     }
 }
 
-/// <summary>What a receiver without offloads costs: a TCP packet of 64 KB, added up whole, or cut into segments of 1448 bytes.</summary>
-public class TranslateBenchmarks : IDisposable
+/// <summary>How a guest is called: an eventfd that it may have made blocking, rung by the kernel for us.</summary>
+public class NotifyBenchmarks : IDisposable
 {
-    private const int Payload = 45 * 1448;
+    private readonly EventFd _bell = EventFd.Create();
 
-    private FlatGuest _sender = null!, _receiver = null!;
-    private NetJoin _join = null!;
+    [Benchmark]
+    public void Signal() => _bell.Signal();
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _bell.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>What a receiver without offloads costs: a TCP packet of 64 KB, added up whole, or cut into segments of 1448 bytes.</summary>
+public class TranslateBenchmarks : TransferBenchmarks
+{
+    private const int Segments = 45, Payload = Segments * 1448;
+
     private readonly Chain _chain = new();
 
     [GlobalSetup]
     public void Setup()
     {
         var packet = new PacketShape { SegmentBytes = 1448 }.Build(new Random(1), Payload);
-        _sender = new FlatGuest((uint)(NetHeader.Bytes + packet.Frame.Length), receives: false,
-            TestGuest.PlainFeatures | Features.NetChecksum | Features.NetHostTso4);
-        _receiver = new FlatGuest(2048, receives: true);
+        Connect(new FlatGuest((uint)(NetHeader.Bytes + packet.Frame.Length), receives: false,
+            TestGuest.PlainFeatures | Features.NetChecksum | Features.NetHostTso4), new FlatGuest(2048, receives: true));
         byte[] header = new byte[NetHeader.Bytes];
         packet.Header.Write(header, 0);
         for (int i = 0; i < FlatGuest.Size; i++)
         {
-            header.CopyTo(_sender.Memory.At(_sender.Address(i), header.Length));
-            packet.Frame.CopyTo(_sender.Memory.At(_sender.Address(i) + NetHeader.Bytes, packet.Frame.Length));
+            header.CopyTo(Sender.Memory.At(Sender.Address(i), header.Length));
+            packet.Frame.CopyTo(Sender.Memory.At(Sender.Address(i) + NetHeader.Bytes, packet.Frame.Length));
         }
-        _join = new NetJoin(_sender.End, _receiver.End, TimeSpan.FromSeconds(60), new TrafficCounters());
     }
 
     /// <summary>Per segment: its headers, its checksum and its copy.</summary>
-    [Benchmark(OperationsPerInvoke = 45)]
-    public void Segment()
-    {
-        _sender.Feed();
-        _receiver.Feed();
-        _join.Transfer(45);
-    }
+    [Benchmark(OperationsPerInvoke = Segments)]
+    public void Segment() => Transfer(Segments);
 
     /// <summary>Of 1448 bytes.</summary>
-    [Benchmark(OperationsPerInvoke = 45)]
+    [Benchmark(OperationsPerInvoke = Segments)]
     public ushort Checksum()
     {
-        _sender.Feed();
-        _sender.End.Queue.TryPop(_chain);
-        _sender.End.Queue.AddUsed(_chain.Ticket, 0);
-        _sender.End.Publish();
+        Sender.Feed();
+        Sender.End.Queue.TryPop(_chain);
+        Sender.End.Queue.AddUsed(_chain.Ticket, 0);
+        Sender.End.Publish();
         var bytes = _chain.Readable;
         return GuestChecksum.Add(0, ref bytes, Payload);
     }
 
-    [GlobalCleanup]
-    public void Dispose()
+    protected override void Dispose(bool disposing)
     {
         _chain.Dispose();
-        _join?.Dispose();
-        _sender?.Dispose();
-        _receiver?.Dispose();
-        GC.SuppressFinalize(this);
+        base.Dispose(disposing);
     }
 }

@@ -22,12 +22,18 @@ internal static class Traffic
         from.ExecAsync($"iperf3 -c {VmPair.PeerAddress(from)} -u -b {rate} -l {length} -t 2 -f m", 60);
 
     /// <summary>A stream of random bytes; the SHA-256 at both ends must be the same.</summary>
-    public static async Task StreamAsync(VmPair pair, Vm from, int megabytes)
+    /// <param name="pair">The VMs.</param>
+    /// <param name="from">Which of them sends.</param>
+    /// <param name="megabytes">How much.</param>
+    /// <param name="address">Of the other one; null: the one that it has from the start.</param>
+    public static async Task StreamAsync(VmPair pair, Vm from, int megabytes, string? address = null)
     {
-        var receiver = pair.Other(from).ExecAsync("socat -u TCP-LISTEN:7000,reuseaddr - | sha256sum", 180);
+        address ??= VmPair.PeerAddress(from);
+        var (listen, connect) = address.Contains(':', StringComparison.Ordinal) ? ("TCP6", $"TCP6:[{address}]") : ("TCP4", $"TCP4:{address}");
+        var receiver = pair.Other(from).ExecAsync($"socat -u {listen}-LISTEN:7000,reuseaddr - | sha256sum", 180);
         string sent = await from.ExecAsync(
             $"dd if=/dev/urandom of=/tmp/s bs=1M count={megabytes} 2>/dev/null; sha256sum </tmp/s; n=0; "
-            + $"until socat -u OPEN:/tmp/s TCP:{VmPair.PeerAddress(from)}:7000 2>/dev/null; do n=$((n+1)); [ $n -lt 50 ] || exit 1; usleep 200000; done; rm -f /tmp/s", 180);
+            + $"until socat -u OPEN:/tmp/s {connect}:7000 2>/dev/null; do n=$((n+1)); [ $n -lt 50 ] || exit 1; usleep 200000; done; rm -f /tmp/s", 180);
         Assert.Matches("^[0-9a-f]{64} ", sent);
         Assert.Equal(sent, await receiver);
     }

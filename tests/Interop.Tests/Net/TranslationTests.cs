@@ -10,7 +10,7 @@ namespace InterGuest.Interop.Tests.Net;
 /// bob once for each kind of receiver.
 /// </summary>
 [Collection("machine")]
-public sealed class TranslationTests(TranslationTests.Booted booted, ITestOutputHelper output) : IClassFixture<TranslationTests.Booted>
+public sealed class TranslationTests(BootedPair booted, ITestOutputHelper output) : IClassFixture<BootedPair>
 {
     private const string NoSegments = "guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off";
     private const string Nothing = "guest_csum=off," + NoSegments;
@@ -79,7 +79,7 @@ public sealed class TranslationTests(TranslationTests.Booted booted, ITestOutput
     private async Task StreamsAsync(int megabytes)
     {
         foreach (string address in new[] { "10.0.0.2", "fd00::2", "10.5.0.2" })
-            await StreamAsync(address, megabytes);
+            await Traffic.StreamAsync(Pair, Pair.Alice, megabytes, address);
     }
 
     /// <summary>No wrong checksum, by the receiver's kernel and by tcpdump, and no frame above the MTU of those that were segmented.</summary>
@@ -98,34 +98,5 @@ public sealed class TranslationTests(TranslationTests.Booted booted, ITestOutput
         Assert.Equal("0", await Pair.Bob.ExecAsync($"tcpdump -Z root -nr /tmp/c.pcap 'greater 1519 and {segmented}' 2>/dev/null | wc -l"));
         int full = int.Parse(await Pair.Bob.ExecAsync("tcpdump -Z root -nr /tmp/c.pcap 'greater 1514' 2>/dev/null | wc -l"), CultureInfo.InvariantCulture);
         Assert.True(full > 1000, $"{full} full frames");
-    }
-
-    /// <summary>A stream of random bytes from alice to an address of bob; the SHA-256 at both ends must be the same.</summary>
-    private async Task StreamAsync(string address, int megabytes)
-    {
-        bool ipv6 = address.Contains(':', StringComparison.Ordinal);
-        var receiver = Pair.Bob.ExecAsync($"socat -u {(ipv6 ? "TCP6" : "TCP4")}-LISTEN:7001,reuseaddr - | sha256sum", 180);
-        string sent = await Pair.Alice.ExecAsync(
-            $"dd if=/dev/urandom of=/tmp/s bs=1M count={megabytes} 2>/dev/null; sha256sum </tmp/s; n=0; "
-            + $"until socat -u OPEN:/tmp/s TCP:{(ipv6 ? $"[{address}]" : address)}:7001 2>/dev/null; do n=$((n+1)); [ $n -lt 50 ] || exit 1; usleep 200000; done; rm -f /tmp/s", 180);
-        Assert.Matches("^[0-9a-f]{64} ", sent);
-        Assert.Equal(sent, await receiver);
-    }
-
-    public sealed class Booted : IAsyncLifetime
-    {
-        public VmPair Pair { get; private set; } = null!;
-
-        public async Task InitializeAsync()
-        {
-            if (new VmFactAttribute().Skip == null)
-                Pair = await VmPair.BootAsync();
-        }
-
-        public async Task DisposeAsync()
-        {
-            if (Pair != null)
-                await Pair.DisposeAsync();
-        }
     }
 }

@@ -6,7 +6,7 @@ namespace InterGuest.Interop.Tests.Net;
 
 /// <summary>Two unmodified Linux VMs on one link, booted once for all of these.</summary>
 [Collection("machine")]
-public sealed class TwoVmsTests(TwoVmsTests.Booted booted, ITestOutputHelper output) : IClassFixture<TwoVmsTests.Booted>
+public sealed class TwoVmsTests(BootedPair booted, ITestOutputHelper output) : IClassFixture<BootedPair>
 {
     private VmPair Pair => booted.Pair;
 
@@ -129,22 +129,5 @@ public sealed class TwoVmsTests(TwoVmsTests.Booted booted, ITestOutputHelper out
         // Nothing to wait for: time is what is measured.
         await Task.Delay(3000);
         Assert.InRange(Pair.Switch.ProcessorSeconds() - before, 0, 0.15);
-    }
-
-    public sealed class Booted : IAsyncLifetime
-    {
-        public VmPair Pair { get; private set; } = null!;
-
-        public async Task InitializeAsync()
-        {
-            if (new VmFactAttribute().Skip == null)
-                Pair = await VmPair.BootAsync();
-        }
-
-        public async Task DisposeAsync()
-        {
-            if (Pair != null)
-                await Pair.DisposeAsync();
-        }
     }
 }
