@@ -36,7 +36,7 @@ public sealed class Port : IDisposable
         (Name, Spec, Offered, _host, _reactor) = (name, spec, offeredBefore, host, reactor);
         Model = PortModel.For(spec, disk);
         Counters = new PortCounters(Model.RingCount);
-        _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(_ => new Vring(Model.InOrder))];
+        _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(i => new Vring(Model.InOrder, Model.OnlyReads(i)))];
         StateSince = time.GetUtcNow();
         _socket = new PortSocket(this, reactor, time);
         Carrier = new PortCarrier(this, _socket, reactor);

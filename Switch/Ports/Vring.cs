@@ -8,7 +8,7 @@ using InterGuest.Virtio.Queues;
 namespace InterGuest.Switch.Ports;
 
 /// <summary>One ring as the front-end has set it up so far, and its queue while it runs.</summary>
-internal sealed class Vring(bool inOrder) : IDisposable
+internal sealed class Vring(bool inOrder, bool onlyReads) : IDisposable
 {
     private EventFd? _kick;
     private EventFd? _call;
@@ -89,7 +89,7 @@ internal sealed class Vring(bool inOrder) : IDisposable
     {
         bool buffers = (features & Features.VhostLogAll) != 0;
         var log = dirty != null && (buffers || LogAddress != null) ? new RingLog(dirty, memory, buffers, LogAddress) : null;
-        var queue = DeviceQueue.TryCreate(memory, Layout!.Value, Size, features, State(memory, features), out string reason, log);
+        var queue = DeviceQueue.TryCreate(memory, Layout!.Value, Size, features, State(memory, features), out string reason, log, onlyReads);
         if (queue == null)
             return reason;
         StartProblem = null;

@@ -44,6 +44,12 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// </summary>
     public RingLog? Log { get; init; }
 
+    /// <summary>
+    /// Whether the device has nothing to write into any chain, as in a network device's transmit queue. DPDK's virtio-user
+    /// counts on that: in indirect tables of packed rings it leaves WRITE where it must not be.
+    /// </summary>
+    public bool OnlyReads { get; init; }
+
     /// <summary>Whether the guest's memory has been lost: nothing in the ring is the guest's any more.</summary>
     public bool IsMemoryLost => Memory.IsLost;
 
@@ -67,8 +73,9 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// <param name="state">Where to begin, as <see cref="State"/>.</param>
     /// <param name="reason">Why not, for a person.</param>
     /// <param name="log">See <see cref="Log"/>.</param>
+    /// <param name="onlyReads">See <see cref="OnlyReads"/>.</param>
     public static DeviceQueue? TryCreate(
-        GuestMemory memory, RingLayout layout, int size, ulong features, uint state, out string reason, RingLog? log = null)
+        GuestMemory memory, RingLayout layout, int size, ulong features, uint state, out string reason, RingLog? log = null, bool onlyReads = false)
     {
         bool packed = (features & Features.RingPacked) != 0;
         if (size is < 1 or > MaxSize || (!packed && !int.IsPow2(size)))
@@ -85,8 +92,8 @@ public abstract unsafe class DeviceQueue : IDisposable
             return Refuse("an area of the ring is not aligned", out reason);
         reason = "";
         return packed
-            ? new PackedQueue(memory, descriptors, driver, device, size, features, state) { Log = log }
-            : new SplitQueue(memory, descriptors, driver, device, size, features, (ushort)state) { Log = log };
+            ? new PackedQueue(memory, descriptors, driver, device, size, features, state) { Log = log, OnlyReads = onlyReads }
+            : new SplitQueue(memory, descriptors, driver, device, size, features, (ushort)state) { Log = log, OnlyReads = onlyReads };
     }
 
     /// <summary>Takes the next chain that the driver made available.</summary>

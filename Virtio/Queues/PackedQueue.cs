@@ -173,7 +173,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
             ? AppendIndirect(chain, descriptor)
             : chain.Append(Memory, ref _hint, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
 
-    /// <summary>An indirect table of a packed ring is used whole, in order; of the entries' flags only WRITE counts (2.8.8).</summary>
+    /// <summary>An indirect table of a packed ring is used whole, in order; of the entries' flags only WRITE counts (2.8.8), if at all.</summary>
     private QueueFault AppendIndirect(Chain chain, in PackedDescriptor descriptor)
     {
         // A table is a chain of its own: there is nothing in front of it.
@@ -187,7 +187,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
             var entry = PackedDescriptor.From(low, high);
             fault = (entry.Flags & Descriptor.Indirect) != 0
                 ? QueueFault.IndirectNested
-                : chain.Append(Memory, ref _hint, entry.Address, entry.Length, (entry.Flags & Descriptor.Write) != 0);
+                : chain.Append(Memory, ref _hint, entry.Address, entry.Length, !OnlyReads && (entry.Flags & Descriptor.Write) != 0);
         }
         return fault;
     }

@@ -20,6 +20,8 @@ internal sealed class NetModel(int queuePairs) : PortModel
 
     public override bool InOrder => true;
 
+    public override bool OnlyReads(int ring) => IsTransmit(ring);
+
     public override int Running(Func<int, bool> runs) =>
         Enumerable.Range(0, queuePairs).Count(i => runs(2 * i) && runs(2 * i + 1));
 
@@ -29,5 +31,7 @@ internal sealed class NetModel(int queuePairs) : PortModel
 
     public override uint? QueuesFor(uint ring) => ring / 2 + 1;
 
-    public override string NameOf(int ring) => ring % 2 == 0 ? "receive" : "transmit";
+    public override string NameOf(int ring) => IsTransmit(ring) ? "transmit" : "receive";
+
+    private static bool IsTransmit(int ring) => ring % 2 == 1;
 }

@@ -30,6 +30,9 @@ internal abstract class PortModel
     /// <summary>Whether all that is taken from a ring is used before anything can stop it, in order: then what is not used was not taken.</summary>
     public virtual bool InOrder => false;
 
+    /// <summary>Whether the device writes into no chain of a ring.</summary>
+    public virtual bool OnlyReads(int ring) => false;
+
     /// <summary>Queues, or pairs of them, that run.</summary>
     /// <param name="runs">Whether a ring runs.</param>
     public abstract int Running(Func<int, bool> runs);

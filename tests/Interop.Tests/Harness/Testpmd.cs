@@ -20,8 +20,11 @@ internal sealed partial class Testpmd : IAsyncDisposable
     /// <param name="device">More of virtio-user's arguments, e.g. <c>mrg_rxbuf=0</c>.</param>
     /// <param name="queues">Queue pairs.</param>
     /// <param name="secondDevice">The same as <paramref name="device"/> for the second; null: as the first.</param>
-    public static async Task<Testpmd> StartAsync(string first, string second, string device, int queues, string? secondDevice = null)
+    /// <param name="pieces">Bytes of each of the buffers that a frame is sent in, as <c>2000,2000</c>; null: one of 64 bytes.</param>
+    public static async Task<Testpmd> StartAsync(
+        string first, string second, string device, int queues, string? secondDevice = null, string? pieces = null)
     {
+        const string segments = "0x8000"; // RTE_ETH_TX_OFFLOAD_MULTI_SEGS
         string Arguments(string more) => $",queues={queues}{(queues > 1 ? ",cq=1" : "")}{(more == "" ? "" : "," + more)}";
         var process = new Process
         {
@@ -31,6 +34,7 @@ internal sealed partial class Testpmd : IAsyncDisposable
                 "-oL", "dpdk-testpmd", "--no-huge", "-m", "512", "--no-pci", "--no-telemetry", "--no-shconf", "-l", "0,1",
                 "--vdev", $"net_virtio_user0,path={first}{Arguments(device)}", "--vdev", $"net_virtio_user1,path={second}{Arguments(secondDevice ?? device)}",
                 "--", "-i", "--forward-mode=io", "--nb-cores=1", $"--rxq={queues}", $"--txq={queues}", "--total-num-mbufs=16384",
+                .. pieces == null ? Array.Empty<string>() : [$"--txpkts={pieces}", $"--tx-offloads={segments}"],
             ])
             { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true },
         };

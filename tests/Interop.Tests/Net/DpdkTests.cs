@@ -24,14 +24,18 @@ public sealed class DpdkTests(ITestOutputHelper output)
     [InlineData("packed_vq=1", 4)]
     [InlineData("packed_vq=1", 1, "")]
     [InlineData("", 1, "packed_vq=1,mrg_rxbuf=0")]
-    public async Task Frames_circulate_and_none_is_lost(string device, int queues, string? second_device = null)
+    [InlineData("queue_size=1024", 1, null, "2000,2000,2000")]
+    [InlineData("packed_vq=1,queue_size=1024", 1, null, "2000,2000,2000")]
+    [InlineData("packed_vq=1,queue_size=1024,in_order=0", 1, null, "2000,2000,2000")]
+    [InlineData("packed_vq=1,queue_size=1024", 1, "queue_size=1024", "2000,2000,2000")]
+    public async Task Frames_circulate_and_none_is_lost(string device, int queues, string? second_device = null, string? pieces = null)
     {
         await using var process = await SwitchProcess.StartNewAsync();
         string first = await process.CliAsync("port", "add", "a", "--queues", $"{queues}");
         string second = await process.CliAsync("port", "add", "b", "--queues", $"{queues}");
         await process.CliAsync("link", "add", "l", "a", "b");
 
-        await using (var testpmd = await Testpmd.StartAsync(first, second, device, queues, second_device))
+        await using (var testpmd = await Testpmd.StartAsync(first, second, device, queues, second_device, pieces))
         {
             // DPDK does not wait for its queues to be enabled; what is sent on one that is not yet is dropped, and rightly.
             foreach (string port in new[] { "a", "b" })

@@ -15,15 +15,17 @@ internal sealed class TwoSidedQueue : IDisposable
     /// <param name="maxIndirect">For the driver.</param>
     /// <param name="memoryBytes">Of the first region.</param>
     /// <param name="start">Both indices at the start.</param>
+    /// <param name="onlyReads">Whether the device writes into no chain.</param>
     /// <param name="more">Further regions.</param>
     internal TwoSidedQueue(
-        int size, ulong features = 0, int maxIndirect = 0, long memoryBytes = DefaultMemoryBytes, ushort start = 0, params ReadOnlySpan<DriverMemory> more)
+        int size, ulong features = 0, int maxIndirect = 0, long memoryBytes = DefaultMemoryBytes, ushort start = 0, bool onlyReads = false,
+        params ReadOnlySpan<DriverMemory> more)
     {
         Memory = new DriverMemory(memoryBytes, GuestBase);
         Driver = DriverQueue.Create(Memory, size, features, maxIndirect);
         Raw = new RawRing(Memory, Driver.Layout, size) { AvailableIndex = start, UsedIndex = start };
         Guest = Map([Memory, .. more]);
-        Device = DeviceQueue.TryCreate(Guest, Driver.Layout, size, features, start == 0 ? Driver.InitialState : start, out string why) ?? throw new InvalidOperationException(why);
+        Device = DeviceQueue.TryCreate(Guest, Driver.Layout, size, features, start == 0 ? Driver.InitialState : start, out string why, onlyReads: onlyReads) ?? throw new InvalidOperationException(why);
     }
 
     internal DriverMemory Memory { get; }

@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Queues;
 using InterGuest.Virtio.Tests.Fixtures;
@@ -22,6 +23,31 @@ public class ChainTests
         queue.Pop();
         Assert.Equal([1, 2], queue.Readable());
         Assert.Equal([1, 2], queue.Readable());
+    }
+
+    /// <summary>DPDK leaves WRITE in tables of packed rings by which it sends; a network device has nothing to write there.</summary>
+    [Theory]
+    [InlineData(false, 0)]
+    [InlineData(true, 0)]
+    [InlineData(true, 1)]
+    [InlineData(true, 2)]
+    public void WriteInTablesMeansNothingWhereNothingIsWritten(bool onlyReads, int marked)
+    {
+        using var queue = new TwoSidedQueue(8, Features.RingPacked | Features.RingIndirectDescriptors, maxIndirect: 8, onlyReads: onlyReads);
+        queue.Driver.TryAdd([queue.Buffer(1, 2), queue.Buffer(3), queue.Buffer(4)], [], 0);
+        queue.Driver.Publish();
+        var memory = queue.Memory.Layout;
+        ulong ring = queue.Driver.Layout.Descriptors - memory.UserAddress + memory.GuestAddress;
+        ulong table = BinaryPrimitives.ReadUInt64LittleEndian(queue.Memory.At(ring, 8));
+        queue.Memory.At(table + 16 * (ulong)marked + 14, 1)[0] |= RawRing.Write;
+        if (!onlyReads)
+        {
+            Assert.Equal(QueueFault.ReadableAfterWritable, queue.PopBadChain());
+            return;
+        }
+        Assert.Equal(PopResult.Chain, queue.Pop());
+        Assert.Equal([1, 2, 3, 4], queue.Readable());
+        Assert.Equal(0UL, queue.Chain.WritableBytes);
     }
 
     [Fact]
