@@ -32,17 +32,21 @@ internal static class SwitchCommand
             Description = "Ports and links that there are to be, as 'interguest apply FILE' takes them: applied at the start, on top "
                 + "of what was stored. What the file does not have stays",
         };
-        var loops = new Option<int>("--loops")
+        var loops = new Option<int?>("--loops")
         {
             HelpName = "N",
-            Description = "Threads that move frames",
-            DefaultValueFactory = _ => Math.Max(1, Environment.ProcessorCount),
+            Description = "Threads that move frames. Default: one for each CPU of --cpus, or else for each that the switch may use",
         };
         loops.Validators.Add(r =>
         {
-            if (r.GetValueOrDefault<int>() is < 1 or > 256)
+            if (r.GetValueOrDefault<int?>() is < 1 or > 256)
                 r.AddError("--loops: between 1 and 256");
         });
+        var cpus = new Option<string?>("--cpus")
+        {
+            HelpName = "LIST",
+            Description = "The CPUs that those threads run on, each on one of them in turn: 2,3 or 4-7. Default: wherever the kernel puts them",
+        };
         var busyPoll = new Option<int>("--busy-poll")
         {
             HelpName = "MICROSECONDS",
@@ -83,7 +87,7 @@ internal static class SwitchCommand
         });
         var command = new RootCommand(
             "The InterGuest switch: joins the virtio devices of guests on this host.\n"
-            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, topology, loops, busyPoll, bit, metrics, web, otlp };
+            + "Runs until it is told to end (Ctrl-C, SIGTERM). 'interguest' is the command to talk to it.") { control, sockets, state, topology, loops, cpus, busyPoll, bit, metrics, web, otlp };
         var keep = new Option<bool>("--fd-store")
         {
             Description = "Have systemd keep the ports' listening sockets (FileDescriptorStoreMax=) while the switch is restarted: "
@@ -93,7 +97,8 @@ internal static class SwitchCommand
         var guard = new GuardOptions();
         guard.AddTo(command);
         command.SetAction((parsed, cancel) => Run(
-            () => guard.Apply(parsed, SwitchOptionsParser.Parse(parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops)) with
+            () => guard.Apply(parsed, SwitchOptionsParser.Parse(
+                parsed.GetValue(control) ?? [], parsed.GetValue(sockets)!, parsed.GetValue(state)!, parsed.GetValue(loops), parsed.GetValue(cpus)) with
             {
                 BusyPoll = TimeSpan.FromMicroseconds(parsed.GetValue(busyPoll)),
                 WarmsUp = true,

@@ -50,6 +50,9 @@ public sealed record SwitchOptions
     /// <summary>Threads that move frames.</summary>
     public int EventLoops { get; init; } = Math.Max(1, Environment.ProcessorCount);
 
+    /// <summary>The CPUs that those threads run on, in turn; none: any that the process may use.</summary>
+    public IReadOnlyList<int> Cpus { get; init; } = [];
+
     /// <summary>For how long at most a thread that moves frames looks for more before it sleeps.</summary>
     public TimeSpan BusyPoll { get; init; } = Defaults.BusyPoll;
 

@@ -7,14 +7,16 @@ namespace InterGuest.Switch;
 internal static class SwitchOptionsParser
 {
     /// <exception cref="SwitchException">It makes no sense.</exception>
-    public static SwitchOptions Parse(IReadOnlyList<string> control, string sockets, string state, int loops)
+    public static SwitchOptions Parse(IReadOnlyList<string> control, string sockets, string state, int? loops, string? cpus)
     {
         var options = new SwitchOptions
         {
             SocketDirectory = Absolute("--socket-dir", sockets),
             StateDirectory = Absolute("--state-dir", state),
-            EventLoops = loops,
         };
+        if (cpus != null)
+            options = options with { Cpus = Cpus(cpus) };
+        options = options with { EventLoops = loops ?? (options.Cpus.Count > 0 ? options.Cpus.Count : options.EventLoops) };
         foreach (string endpoint in control.Count > 0 ? control : [$"unix:{Defaults.ControlSocket}"])
             options = Add(options, endpoint);
         return options;
@@ -31,6 +33,25 @@ internal static class SwitchOptionsParser
         return Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttp && uri.PathAndQuery == "/" && IsHost(uri)
             ? uri
             : throw Invalid($"{option}: '{text}' is neither a port nor http://HOST:PORT with HOST an address or localhost");
+    }
+
+    /// <summary>A list of CPUs, as <c>1,4-6</c>.</summary>
+    /// <exception cref="SwitchException">It is none, or this process may not use one of them.</exception>
+    private static List<int> Cpus(string text)
+    {
+        var allowed = KernelThread.AllowedCpus();
+        var cpus = text.Split(',').SelectMany(part => Range(part, text)).ToList();
+        return cpus.FindIndex(c => !allowed.Contains(c)) is >= 0 and var bad
+            ? throw Invalid($"--cpus: this process may not use CPU {cpus[bad]}. It may use {string.Join(", ", allowed)}")
+            : cpus;
+    }
+
+    private static IEnumerable<int> Range(string part, string text)
+    {
+        var ends = part.Split('-').Select(e => int.TryParse(e, NumberStyles.None, CultureInfo.InvariantCulture, out int cpu) && cpu < 1 << 16 ? cpu : -1).ToList();
+        return ends.Count <= 2 && !ends.Contains(-1) && ends[0] <= ends[^1]
+            ? Enumerable.Range(ends[0], ends[^1] - ends[0] + 1)
+            : throw Invalid($"--cpus: '{text}' is no list of CPUs such as 2,3 or 4-7");
     }
 
     /// <summary>A collector that metrics are sent to.</summary>

@@ -19,6 +19,7 @@ internal static class LinkCommands
         command.Add(Show(context));
         command.Add(SetUp(context, up: true));
         command.Add(SetUp(context, up: false));
+        command.Add(Move(context));
         command.Add(LinkReplugCommand.Create(context));
         command.Add(Remove(context));
         return command;
@@ -71,6 +72,25 @@ internal static class LinkCommands
         {
             var request = new SetLinkUpRequest { Name = result.GetRequiredValue(name), Up = up };
             Link link = await client.CallAsync((c, o) => c.SetLinkUpAsync(request, o), cancellation);
+            Answer.Write(context, result, link, l => LinkDetails.WriteOutcome(context, l));
+        });
+        return command;
+    }
+
+    private static CliCommand Move(CliContext context)
+    {
+        Argument<string> name = Existing(context);
+        var loop = new Argument<uint>("LOOP") { Description = "The thread's number, from 0: 'interguest status' shows what each of them has to do." };
+        var command = new CliCommand("move", "Give a link to another of the switch's threads, under traffic if need be; a server's other links go with it.")
+        {
+            Examples = ["interguest link move lan 1"],
+        };
+        command.Add(name);
+        command.Add(loop);
+        command.OnSwitch(context, async (result, client, cancellation) =>
+        {
+            var request = new MoveLinkRequest { Name = result.GetRequiredValue(name), Loop = result.GetRequiredValue(loop) };
+            Link link = await client.CallAsync((c, o) => c.MoveLinkAsync(request, o), cancellation);
             Answer.Write(context, result, link, l => LinkDetails.WriteOutcome(context, l));
         });
         return command;

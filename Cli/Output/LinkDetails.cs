@@ -16,6 +16,7 @@ internal static class LinkDetails
         lines.Add("Set to", link.AdminUp ? "up" : "down");
         lines.Add("Ports", LinkTable.Ends(link));
         lines.Add("Hold", Hold(link));
+        lines.Add("Loop", link.Loop.ToString());
         NegotiationDetails.Add(lines, link);
         if (link.FailAfter != null)
             lines.Add("Server loss", $"requests fail after {Units.Duration(link.FailAfter)}");

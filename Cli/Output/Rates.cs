@@ -11,10 +11,12 @@ namespace InterGuest.Cli.Output;
 internal sealed class Rates
 {
     private readonly SwitchStatus? _before;
+    private readonly SwitchStatus _after;
     private readonly double _seconds;
 
     public Rates(SwitchStatus? before, SwitchStatus after)
     {
+        _after = after;
         TimeSpan elapsed = Units.Span(after.Switch?.Uptime) - Units.Span(before?.Switch?.Uptime);
         bool same = before?.Switch is { } then && after.Switch is { } now
             && Started(then) == Started(now) && then.Pid == now.Pid;
@@ -43,6 +45,13 @@ internal sealed class Rates
         Port(port, counters => counters.Latency?.Count ?? 0) is { } ended and > 0
             ? Port(port, counters => (ulong)Units.Span(counters.Latency?.Total).Ticks) / TimeSpan.TicksPerSecond / ended
             : null;
+
+    /// <summary>How much of a CPU a thread of the switch used, 1 for all of it.</summary>
+    public double? Busy(int loop)
+    {
+        EventLoop? then = _before?.Switch.Loops.ElementAtOrDefault(loop);
+        return then == null ? null : (Units.Span(_after.Switch.Loops[loop].CpuTime) - Units.Span(then.CpuTime)).TotalSeconds / _seconds;
+    }
 
     public double? Kicks(Port port) => Port(port, counters => counters.Kicks);
 

@@ -13,6 +13,7 @@ internal static class StatusReport
         Screen screen = context.Screen;
         var rates = new Rates(before, now);
         WriteSwitch(screen, now.Switch ?? new SwitchInfo());
+        WriteLoops(screen, now.Switch, rates);
         screen.WriteLine();
         if (now.Ports.Count == 0)
             PortTable.Write(screen, now.Ports);
@@ -33,6 +34,15 @@ internal static class StatusReport
         screen.WriteLine(Words.Clean(
             $"Switch {info.Version}, process {info.Pid}, up {Units.Duration(Whole(info))}, {loops}"));
         screen.WriteLine(Words.Clean($"Sockets in {Words.OrDash(info.SocketDirectory)}"));
+    }
+
+    private static void WriteLoops(Screen screen, SwitchInfo? info, Rates rates)
+    {
+        foreach (var (i, loop) in (info?.Loops ?? []).Index())
+        {
+            string cpu = loop.HasCpu ? $" on CPU {loop.Cpu}" : "", links = loop.Links == 1 ? "1 link" : $"{loop.Links} links";
+            screen.WriteLine(Words.Clean($"Loop {i}{cpu}: {links}, busy {Units.Percent(rates.Busy(i))}"));
+        }
     }
 
     private static TimeSpan Whole(SwitchInfo info) =>

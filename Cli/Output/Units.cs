@@ -13,6 +13,8 @@ internal static class Units
     /// <summary>A count, or a rate whose unit is said elsewhere: "83 k".</summary>
     public static string Count(double? value) => value is { } count ? Scale(count).TrimEnd() : "-";
 
+    public static string Percent(double? share) => share is { } part ? part.ToString("0.0 %") : "-";
+
     public static string Bytes(ulong value) => $"{Scale(value)}B";
 
     /// <summary>Memory, which comes in powers of two.</summary>

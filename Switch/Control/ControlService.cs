@@ -58,6 +58,10 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
         board.InvokeAsync(() => board.SetLinkUp(request.Name, request.Up).ToProto());
 
     /// <inheritdoc/>
+    public override Task<Protos.V1.Link> MoveLink(MoveLinkRequest request, ServerCallContext context) =>
+        board.InvokeAsync(() => board.MoveLink(request.Name, request.Loop).ToProto());
+
+    /// <inheritdoc/>
     public override Task<ApplyResponse> Apply(ApplyRequest request, ServerCallContext context) =>
         board.InvokeAsync(() => TopologyApplier.Apply(board, options, request));
 
@@ -93,6 +97,7 @@ public sealed class ControlService(Switchboard board, EventHub hub, SwitchOption
             Uptime = time.GetElapsedTime(_startedAt).ToDuration(),
             SocketDirectory = options.SocketDirectory,
             EventLoops = (uint)options.EventLoops,
+            Loops = { board.Loops.Select(l => l.Loop.ToProto(l.Links)) },
         },
         Ports = { board.Ports.Select(Show) },
         Links = { board.Links.Select(l => l.ToProto()) },

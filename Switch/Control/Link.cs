@@ -71,7 +71,7 @@ public sealed class Link(string name, Port first, Port second, TimeSpan hold, bo
     public string Reason { get; private set; } = "";
 
     /// <summary>The thread that has all rings of both ports.</summary>
-    public EventLoop Loop { get; } = loop;
+    public EventLoop Loop { get; internal set; } = loop;
 
     /// <summary>Of a disk: who uses it and who serves it; null: this is no disk's link.</summary>
     public (Port Client, Port Server)? Disk =>

@@ -82,6 +82,7 @@ internal static class ProtoMapping
             FailAfter = link.FailAfter?.ToDuration(),
             Warnings = { link.Warnings() },
             StateSince = link.StateSince.ToTimestamp(),
+            Loop = (uint)link.Loop.Index,
             Policy = link.Negotiation.Policy.ToProto(),
             Negotiation = link.Negotiation.ToProto(),
             Replugs = { link.Ports.Select(p => p.Replug.ToProto(p)).OfType<V1.Replug>() },
@@ -99,6 +100,14 @@ internal static class ProtoMapping
                 Translation = counters.Translation.ToProto(),
             });
         }
+        return message;
+    }
+
+    public static V1.EventLoop ToProto(this EventLoop loop, int links)
+    {
+        var message = new V1.EventLoop { Links = (uint)links, CpuTime = loop.CpuTime.ToDuration() };
+        if (loop.Cpu is { } cpu)
+            message.Cpu = (uint)cpu;
         return message;
     }
 

@@ -38,8 +38,12 @@ public sealed class Switchboard : IPortHost, IDisposable
         (_options, _time) = (options, time);
         Started = time.GetUtcNow();
         _reactor = new Reactor { Failed = failed };
-        _loops = [.. Enumerable.Range(0, options.EventLoops).Select(i => new EventLoop(i, options.BusyPoll) { Failed = failed })];
-        _wiring = new Wiring(_loops);
+        _loops = [.. Enumerable.Range(0, options.EventLoops).Select(i => new EventLoop(i, options.BusyPoll)
+        {
+            Failed = failed,
+            Cpu = options.Cpus.Count > 0 ? options.Cpus[i % options.Cpus.Count] : null,
+        })];
+        _wiring = new Wiring(_loops, time);
         _replugs = new ReplugRunner(_reactor, time, Tell);
         _rounds = new RoundsRunner(_reactor, _wiring, link => !_closing && _links.GetValueOrDefault(link.Name) == link, Tell);
         _disks = new DiskRunner(_reactor, _wiring, () => _links.Values, Tell, OnReconfigured);
@@ -204,6 +208,24 @@ public sealed class Switchboard : IPortHost, IDisposable
         _wiring.Refresh(link);
         UpdateLink(link);
         OnReconfigured();
+        return link;
+    }
+
+    /// <summary>The threads that move frames, with the number of links of each.</summary>
+    public IEnumerable<(EventLoop Loop, int Links)> Loops => _loops.Select(l => (l, _wiring.LinksIn(l).Count()));
+
+    /// <summary>Gives a link to another thread. No frame is lost; a disk's server takes its other links with it.</summary>
+    /// <param name="name">Of the link.</param>
+    /// <param name="loop">The thread's number, from 0.</param>
+    /// <exception cref="SwitchException">There is no such link, or no such thread.</exception>
+    public Link MoveLink(string name, uint loop)
+    {
+        var link = GetLink(name);
+        if (loop >= _loops.Length)
+            throw new SwitchException(SwitchError.Invalid, $"loop: there is no loop {loop}: this switch has {_loops.Length}, from 0. It is started with --loops N to have more");
+        if (link.Loop.Index != loop)
+            foreach (var moved in _wiring.Move(link, _loops[loop]))
+                Tell(moved, $"is moved to loop {loop}");
         return link;
     }
 

@@ -6,13 +6,10 @@ namespace InterGuest.Switch.Control;
 /// <summary>
 /// Which joins there are: derived from links and from the rings that run, again after every change. On the control thread.
 /// </summary>
-public sealed class Wiring(IReadOnlyList<EventLoop> loops)
+public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
 {
     private readonly Dictionary<Port, Seat> _seats = [];
-    private int _nextLoop;
-
-    /// <summary>A loop for something new: each in turn.</summary>
-    public EventLoop NextLoop() => loops[_nextLoop++ % loops.Count];
+    private readonly LoopPlacement _placement = new(loops, time);
 
     /// <summary>The links a port is in, by name.</summary>
     public IReadOnlyList<Link> LinksOf(Port port) => _seats[port].Links;
@@ -20,6 +17,9 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
     /// <summary>A loop for a link: the one of a port that has links already, for all rings that are joined are in one loop.</summary>
     public EventLoop LoopFor(Port first, Port second) =>
         new[] { first, second }.Select(p => _seats[p]).FirstOrDefault(s => s.Links.Count > 0)?.Loop ?? NextLoop();
+
+    /// <summary>The links in a loop.</summary>
+    public IEnumerable<Link> LinksIn(EventLoop loop) => _seats.Values.SelectMany(s => s.Links).Distinct().Where(l => l.Loop == loop);
 
     /// <summary>Takes a port in. Its rings begin unlinked.</summary>
     public void Add(Port port) => _seats.Add(port, new Seat(NextLoop()));
@@ -36,6 +36,24 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
 
     /// <summary>Disconnects them.</summary>
     public void Disconnect(Link link) => Rewire(link, links => links.Remove(link));
+
+    /// <summary>Gives a link to another loop, and with it those that share a port with it.</summary>
+    /// <returns>All that have moved.</returns>
+    public IReadOnlyList<Link> Move(Link link, EventLoop loop)
+    {
+        // A server of disks has many links, and each of those a client with no other.
+        var links = link.Ports.SelectMany(LinksOf).Distinct().ToList();
+        var ports = links.SelectMany(l => l.Ports).Distinct().ToList();
+        foreach (var port in ports)
+            Pause(port);
+        foreach (var moved in links)
+            moved.Loop = loop;
+        foreach (var port in ports)
+            _seats[port].Loop = loop;
+        foreach (var port in ports)
+            Resume(port);
+        return links;
+    }
 
     /// <summary>Follows a change of the link.</summary>
     public void Refresh(Link link) => Rewire(link, _ => { });
@@ -97,6 +115,8 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops)
             target.Publish();
         });
     }
+
+    private EventLoop NextLoop() => _placement.Next(loop => _seats.Values.Count(s => s.Loop == loop && s.Links.Count > 0));
 
     private void Rewire(Link link, Action<List<Link>> change)
     {

@@ -35,6 +35,9 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     /// <summary>Told, on this thread, of a guest that broke the rules of a ring: its joins have stopped.</summary>
     public Action<QueueEnd, QueueFault>? RingFault { get; set; }
 
+    /// <summary>Its number.</summary>
+    public int Index => index;
+
     /// <summary>Joins in this loop.</summary>
     public int JoinCount => _joins.Count;
 

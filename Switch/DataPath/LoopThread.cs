@@ -15,6 +15,7 @@ public abstract class LoopThread : IDisposable
     private readonly ConcurrentQueue<Action> _work = new();
     private readonly EventFd _wake = EventFd.Create();
     private readonly Thread _thread;
+    private volatile KernelThread? _kernelThread;
     private volatile bool _stopping;
     private volatile bool _ended;
 
@@ -27,6 +28,12 @@ public abstract class LoopThread : IDisposable
 
     /// <summary>Told of an exception in work that nobody waits for: a fault of ours, which must not end the thread.</summary>
     public Action<Exception>? Failed { get; init; }
+
+    /// <summary>The CPU that it is to run on; null: any.</summary>
+    public int? Cpu { get; init; }
+
+    /// <summary>The time of a CPU that it has used.</summary>
+    public TimeSpan CpuTime => _kernelThread?.CpuTime ?? TimeSpan.Zero;
 
     /// <summary>Whether the caller is this thread.</summary>
     public bool IsCurrent => Thread.CurrentThread == _thread;
@@ -123,8 +130,23 @@ public abstract class LoopThread : IDisposable
         }
     }
 
+    private void Bind()
+    {
+        try
+        {
+            if (Cpu is { } cpu)
+                KernelThread.Bind(cpu);
+        }
+        catch (NativeException e)
+        {
+            Failed?.Invoke(e); // on another one it works as well
+        }
+    }
+
     private void RunGuarded()
     {
+        _kernelThread = KernelThread.Current();
+        Bind();
         while (!_stopping)
         {
             try

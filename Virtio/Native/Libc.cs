@@ -37,6 +37,13 @@ internal static unsafe partial class Libc
     internal const uint STATX_BASIC_STATS = 0x7ff, STATX_DIOALIGN = 0x2000;
     internal const int S_IFMT = 0xf000, S_IFREG = 0x8000, S_IFBLK = 0x6000, S_IFSOCK = 0xc000;
 
+    /// <summary><c>struct timespec</c> of 64-bit systems.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Timespec
+    {
+        internal long Seconds, Nanoseconds;
+    }
+
     [StructLayout(LayoutKind.Sequential)]
     internal struct IoVector
     {
@@ -235,6 +242,18 @@ internal static unsafe partial class Libc
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int fsync(int fd);
+
+    [LibraryImport(Library)]
+    internal static partial int gettid();
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int clock_gettime(int clock, Timespec* now);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int sched_getaffinity(int thread, nuint bytes, ulong* mask);
+
+    [LibraryImport(Library, SetLastError = true)]
+    internal static partial int sched_setaffinity(int thread, nuint bytes, ulong* mask);
 
     [LibraryImport(Library, SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint getpwnam(string name);

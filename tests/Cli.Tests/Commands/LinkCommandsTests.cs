@@ -156,6 +156,13 @@ public class LinkCommandsTests : SwitchTest
     }
 
     [Fact]
+    public async Task MoveNamesTheLoop()
+    {
+        Assert.Equal("link lan is up\n", await Cli().OutputAsync("link", "move", "lan", "1"));
+        Assert.Equal(new MoveLinkRequest { Name = "lan", Loop = 1 }, Control.OnlyRequest<MoveLinkRequest>());
+    }
+
+    [Fact]
     public async Task RemoveSaysNothing()
     {
         Assert.Equal("", await Cli().OutputAsync("link", "remove", "lan"));
@@ -187,6 +194,7 @@ public class LinkCommandsTests : SwitchTest
             Set to        up
             Ports         a - b
             Hold          500 ms for a receiver without free buffers
+            Loop          0
             Policy        auto
             Negotiation   none: neither guest knows rounds, or the policy has none
             Warnings      none

@@ -9,6 +9,8 @@ public class StatusCommandTests : SwitchTest
         """
         Switch 0.1.0, process 4242, up 1 h 23 min, 2 event loops
         Sockets in /run/interguest
+        Loop 0 on CPU 3: 1 link, busy 12.5 %
+        Loop 1: 0 links, busy 0.0 %
 
         PORT          STATE    SINCE       QUEUES  LINK  FROM GUEST  TO GUEST
         build-server  running  12 min 0 s  1/2     lan   1.2 Gbit/s  0 bit/s

@@ -125,6 +125,12 @@ internal sealed class FakeControl : Control.ControlBase
         return new Link { Name = request.Name, AdminUp = request.Up, State = state };
     }
 
+    public override async Task<Link> MoveLink(MoveLinkRequest request, ServerCallContext context)
+    {
+        await BeginAsync(request, context);
+        return new Link { Name = request.Name, Loop = request.Loop, State = LinkState.Up };
+    }
+
     public ApplyResponse Applied { get; } = new();
 
     public Topology Exported { get; } = new();

@@ -94,6 +94,7 @@ internal static class Samples
                 Uptime = Duration.FromTimeSpan(TimeSpan.FromSeconds(uptime)),
                 SocketDirectory = "/run/interguest",
                 EventLoops = 2,
+                Loops = { Loop(1, uptime * 0.125, cpu: 3), Loop(0, 0.25) },
             },
             Ports = { Running("build-server"), Running("database"), Faulted("guest-3") },
             Links = { Up("lan", "build-server", "database"), Waiting("test", "guest-1", "guest-3") },
@@ -103,6 +104,14 @@ internal static class Samples
         status.Links[0].Directions[0].Bytes += moreBytes;
         status.Links[0].Directions[0].Frames += moreFrames;
         return status;
+    }
+
+    private static EventLoop Loop(uint links, double seconds, uint? cpu = null)
+    {
+        var loop = new EventLoop { Links = links, CpuTime = Duration.FromTimeSpan(TimeSpan.FromSeconds(seconds)) };
+        if (cpu is { } bound)
+            loop.Cpu = bound;
+        return loop;
     }
 
     private static ReasonCount Count(string reason, ulong count) => new() { Reason = reason, Count = count };

@@ -78,6 +78,7 @@ public sealed class AccessTests
     [InlineData("CreateLink")]
     [InlineData("DeleteLink")]
     [InlineData("SetLinkUp")]
+    [InlineData("MoveLink")]
     [InlineData("Apply")]
     [InlineData("Capture")] // shows what guests say to each other
     [InlineData("Anything")]

@@ -91,7 +91,11 @@ internal sealed class Daemon : IDisposable
     }
 
     /// <summary>The fields of its /proc/PID/status.</summary>
-    public Dictionary<string, string> Status() => File.ReadLines($"/proc/{_process.Id}/status").ToDictionary(l => l.Split(':')[0], l => l[(l.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim());
+    public Dictionary<string, string> Status() => FieldsOf($"/proc/{_process.Id}/status");
+
+    /// <summary>The same of its threads of these names.</summary>
+    public IEnumerable<Dictionary<string, string>> StatusOfThreads(params string[] names) =>
+        Directory.GetDirectories($"/proc/{_process.Id}/task").Select(t => FieldsOf($"{t}/status")).Where(s => names.Contains(s["Name"]));
 
     /// <summary>CPU time of one of its threads.</summary>
     public TimeSpan CpuTimeOf(string thread) => Threads.CpuTime($"/proc/{_process.Id}", thread);
@@ -122,6 +126,9 @@ internal sealed class Daemon : IDisposable
         return Directory.GetFileSystemEntries($"/proc/{_process.Id}/fd")
             .Count(fd => new FileInfo(fd).LinkTarget is { } target && listening.Contains(target));
     }
+
+    private static Dictionary<string, string> FieldsOf(string file) =>
+        File.ReadLines(file).ToDictionary(l => l.Split(':')[0], l => l[(l.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim());
 
     public void Dispose()
     {

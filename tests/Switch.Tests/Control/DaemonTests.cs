@@ -3,6 +3,7 @@ using Grpc.Core;
 using InterGuest.Protos.V1;
 using InterGuest.Testing;
 using InterGuest.Virtio.Memory;
+using InterGuest.Virtio.Native;
 using InterGuest.Virtio.VhostUser;
 
 namespace InterGuest.Switch.Tests.Control;
@@ -88,6 +89,17 @@ public sealed class DaemonTests : IDisposable
     }
 
     [Fact]
+    public async Task ThreadsThatMoveFramesRunOnTheCpusGiven()
+    {
+        int cpu = KernelThread.AllowedCpus()[^1];
+        using var daemon = Daemon.Launch(_directory, $"--control unix:{_directory.At("control.sock")} --loops 2 --cpus {cpu}");
+        await RunningApplication.AnsweringAsync(daemon.Client, daemon.Exit);
+        var loops = (await daemon.Client.GetStatusAsync(new())).Switch.Loops;
+        Assert.Equal([(uint)cpu, (uint)cpu], loops.Select(l => l.Cpu));
+        Assert.Equal([$"{cpu}", $"{cpu}"], daemon.StatusOfThreads("loop-0", "loop-1").Select(s => s["Cpus_allowed_list"]));
+    }
+
+    [Fact]
     public async Task ATopologyIsAppliedAtTheStart()
     {
         string file = _directory.At("lan.yaml"), options = $"--control unix:{_directory.At("control.sock")} --topology {file}";
@@ -109,6 +121,9 @@ public sealed class DaemonTests : IDisposable
 
     [Theory]
     [InlineData("--control tcp:x", 2, "neither unix:PATH nor https://")]
+    [InlineData("--cpus 0,8000", 2, "--cpus: this process may not use CPU 8000. It may use ")]
+    [InlineData("--cpus 3-2", 2, "--cpus: '3-2' is no list of CPUs such as 2,3 or 4-7")]
+    [InlineData("--cpus all", 2, "--cpus: 'all' is no list of CPUs such as 2,3 or 4-7")]
     [InlineData("--control http://example.org:80", 2, "HOST an address or localhost")]
     [InlineData("--control http://127.0.0.1:80", 2, "or say --plain-http")]
     [InlineData("--control http://192.0.2.1:80 --plain-http", 2, "only loopback addresses")]

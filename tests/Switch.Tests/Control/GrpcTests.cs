@@ -95,6 +95,8 @@ public sealed class GrpcTests : IAsyncLifetime, IDisposable
         await Fails(StatusCode.NotFound, "no link x", Client.GetLinkAsync(new() { Name = "x" }));
         await Fails(StatusCode.NotFound, "no link x", Client.DeleteLinkAsync(new() { Name = "x" }));
         await Fails(StatusCode.NotFound, "no link x", Client.SetLinkUpAsync(new() { Name = "x" }));
+        await Fails(StatusCode.NotFound, "no link x", Client.MoveLinkAsync(new() { Name = "x" }));
+        await Fails(StatusCode.InvalidArgument, "loop: ", Client.MoveLinkAsync(new() { Name = "l", Loop = 1000 }));
     }
 
     /// <summary>A client in any language can send these: durations that are none.</summary>
