@@ -36,6 +36,9 @@ public sealed class NetJoin : Join
     /// <summary>Frames between two publications: enough to spread their cost, few enough that nobody waits long.</summary>
     private const int Burst = 32;
 
+    /// <summary>Work between them, of which copying is the most: the receiver is to begin with the first frame while the last is copied.</summary>
+    private const int BurstWork = 256;
+
     private readonly Chain _frame = new();
     private readonly FrameSink? _sink;
     private readonly FramePump? _pump;
@@ -97,7 +100,7 @@ public sealed class NetJoin : Join
         TransferResult result;
         do
         {
-            result = Transfer(Burst, budget);
+            result = Transfer(Burst, Math.Min(budget, _spent + BurstWork));
         }
         while (result == TransferResult.More && _spent < budget);
         spent = _spent;
@@ -203,7 +206,7 @@ public sealed class NetJoin : Join
         // What is captured goes the long way, frame by frame; and nothing overtakes a frame that is half delivered.
         if (_pump == null || Tap != null || _translation is { IsPending: true })
             return 0;
-        int moved = _pump.Move(frames, Limit?.Left ?? long.MaxValue, out long bytes);
+        int moved = _pump.Move(frames, Math.Min(Limit?.Left ?? long.MaxValue, WorkCost.Bytes(BurstWork)), out long bytes);
         if (moved > 0)
             Delivered(moved, bytes, WorkCost.OfPlain(moved, bytes));
         return moved;

@@ -13,6 +13,9 @@ internal static class WorkCost
 
     private const int Chain = 4, Headers = 16, BytesPerUnit = 256;
 
+    /// <summary>The bytes that are moved with so much work.</summary>
+    internal static long Bytes(int work) => (long)work * BytesPerUnit;
+
     /// <summary>Of frames in one descriptor each.</summary>
     internal static int OfPlain(int frames, long bytes) => frames * (Chain + 1) + (int)(bytes / BytesPerUnit);
 
