@@ -3,6 +3,7 @@
 
 export PATH=$root/bin:$PATH
 vm_script=$root/deploy/guest/vm.sh
+switch_options=()
 declare -A address=([alice]=10.0.0.1 [bob]=10.0.0.2)
 
 vm() { # VERB NAME ...
@@ -38,9 +39,9 @@ end_run() { # [VM...]
 	[[ ! ${run:-} || ${keep:-} ]] || rm -rf "$run"
 }
 
-# The last one of them; every life writes to the same log.
+# The last one of them, with $switch_options; every life writes to the same log.
 start_switch() {
-	"$root/bin/interguest-switch" --control "unix:$run/control.sock" --socket-dir "$run/ports" --state-dir "$run/state" </dev/null >>"$run/switch.log" 2>&1 &
+	"$root/bin/interguest-switch" --control "unix:$run/control.sock" --socket-dir "$run/ports" --state-dir "$run/state" "${switch_options[@]}" </dev/null >>"$run/switch.log" 2>&1 &
 	switch_pid=$!
 	local tries
 	for ((tries = 0; tries < 600; tries++)); do

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# How long frames wait for the switch while many look at it.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+usage() {
+	cat <<-'END'
+	usage: tests/Benchmarks/pauses.sh [COUNT [LOOKERS]]
+
+	Two processes send one frame to and fro, COUNT times (100000): alone; and while
+	LOOKERS (4) 'interguest top' ask for everything ten times a second each, as many
+	'interguest watch' follow, and /metrics is read without end, with 200 ports there.
+	Prints the round trips' median, 99.9th percentile and longest, and what .NET's
+	garbage collector did in the switch meanwhile. All of it shares this machine's
+	CPUs: what the longest round trip has waited for may be any of them; the pauses
+	are the switch's own.
+	END
+}
+
+case ${1:-} in -h | --help) usage; exit 0 ;; esac
+count=${1:-100000} lookers=${2:-4} PORTS=200 METRICS=19464
+"$root/deploy/build.sh" >&2
+# shellcheck source=../vms.sh
+. "$root/tests/vms.sh"
+pids=()
+finish() {
+	((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
+	end_run
+}
+trap finish EXIT
+switch_options=(--metrics "$METRICS")
+begin_run pauses
+{
+	echo 'ports:'
+	for ((i = 0; i < PORTS; i++)); do echo "  p$i: {}"; done
+	echo 'links:'
+	for ((i = 0; i + 1 < PORTS; i += 2)); do echo "  l$i: {ports: [p$i, p$((i + 1))]}"; done
+} >"$run/topology.yaml"
+interguest apply "$run/topology.yaml" >/dev/null
+interguest-agent sink --port "$run/ports/p1.sock" </dev/null >/dev/null 2>&1 &
+pids+=($!)
+wait_until 20 "the sink runs" grep -q . <(interguest port show p1)
+
+collector() { # collections and seconds of pauses so far
+	curl -s "http://127.0.0.1:$METRICS/metrics" | awk '/^dotnet_gc_collections_total/ {n += $2} /^dotnet_gc_pause_time/ {s = $2} END {print n + 0, s + 0}'
+}
+
+measure() { # WHAT
+	local before after json
+	before=$(collector)
+	json=$(interguest-agent ping --port "$run/ports/p0.sock" --interval 0 --count "$count" --quiet --json 2>>"$run/ping.log")
+	after=$(collector)
+	jq -r --arg what "$1" --arg before "$before" --arg after "$after" '
+		($before | split(" ") | map(tonumber)) as $b | ($after | split(" ") | map(tonumber)) as $a
+		| "\($what): round trips \(.received), median \(.p50) us, 99.9 % \(.p999) us, longest \(.max) us; \($a[0] - $b[0]) collections, \((($a[1] - $b[1]) * 1e6) | floor) us of pauses in all"' <<<"$json"
+}
+
+measure alone
+for ((i = 0; i < lookers; i++)); do
+	interguest top --json --interval 0.1 >/dev/null 2>&1 &
+	pids+=($!)
+	interguest watch --json >/dev/null 2>&1 &
+	pids+=($!)
+done
+while curl -s -o /dev/null "http://127.0.0.1:$METRICS/metrics"; do sleep 0.05; done &
+pids+=($!)
+sleep 2 # they have all begun
+measure "while $lookers look"
