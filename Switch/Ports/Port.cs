@@ -22,10 +22,8 @@ public sealed class Port : IDisposable
 
     private readonly IPortHost _host;
     private readonly Reactor _reactor;
-    private readonly Vring[] _vrings;
+    private readonly PortRings _rings;
     private readonly PortSocket _socket;
-    private DirtyLog? _log;
-    private long _logOutOfRange;
     private string _fault = "";
     private bool _ranBefore;
 
@@ -36,7 +34,7 @@ public sealed class Port : IDisposable
         (Name, Spec, Offered, _host, _reactor) = (name, spec, offeredBefore, host, reactor);
         Model = PortModel.For(spec, disk);
         Counters = new PortCounters(Model.RingCount);
-        _vrings = [.. Enumerable.Range(0, Model.RingCount).Select(i => new Vring(Model.InOrder, Model.OnlyReads(i)))];
+        _rings = new PortRings(Model, Counters, MessageFaults);
         StateSince = time.GetUtcNow();
         _socket = new PortSocket(this, reactor, time);
         Carrier = new PortCarrier(this, _socket, reactor);
@@ -61,7 +59,7 @@ public sealed class Port : IDisposable
     public DateTimeOffset StateSince { get; private set; }
 
     /// <summary>Why it is faulted; empty if it is not.</summary>
-    public string FaultReason => _fault != "" ? _fault : _vrings.FirstOrDefault(v => v.StartProblem != null)?.StartProblem ?? "";
+    public string FaultReason => _fault != "" ? _fault : _rings.Problem;
 
     /// <summary>All features ever offered on this port.</summary>
     public ulong Offered { get; private set; }
@@ -79,7 +77,7 @@ public sealed class Port : IDisposable
     public ReplugProgress? Replug { get; internal set; }
 
     /// <summary>The guest's memory.</summary>
-    public GuestMemory Memory { get; private set; } = GuestMemory.Empty;
+    public GuestMemory Memory => _rings.Memory;
 
     /// <summary>What its queues did.</summary>
     public PortCounters Counters { get; }
@@ -97,7 +95,7 @@ public sealed class Port : IDisposable
     public int Mtu { get; private set; }
 
     /// <summary>Writes that the front-end's log of dirty pages had no bit for: it was too small.</summary>
-    public long LogOutOfRange => _logOutOfRange + (_log?.OutOfRange ?? 0);
+    public long LogOutOfRange => _rings.LogOutOfRange;
 
     /// <summary>Process and user of the front-end; null if none is connected.</summary>
     public (int Pid, uint Uid)? FrontEnd => _socket.FrontEnd;
@@ -106,7 +104,7 @@ public sealed class Port : IDisposable
     public (int Pid, uint Uid)? WaitingFrontEnd => _socket.WaitingFrontEnd;
 
     /// <summary>Pairs of rings that run; of a block device, rings.</summary>
-    public int RunningPairs => Model.Running(i => _vrings[i].Runs);
+    public int RunningPairs => _rings.Running;
 
     /// <summary>What its type decides.</summary>
     internal PortModel Model { get; }
@@ -136,15 +134,13 @@ public sealed class Port : IDisposable
     private PortState IdleState => !CanConnect ? PortState.Waiting : Spec.Mode == SocketMode.Listen ? PortState.Listening : PortState.Connecting;
 
     /// <summary>The queues that take frames for the guest, those that run.</summary>
-    public IReadOnlyList<QueueEnd> ReceiveEnds => [.. Rings(first: 0).Where(v => v.Runs).Select(v => v.End!)];
+    public IReadOnlyList<QueueEnd> ReceiveEnds => _rings.ReceiveEnds;
 
     /// <summary>The queues that the guest sends on, and whether each is enabled: a started one must be emptied either way.</summary>
-    public IReadOnlyList<(QueueEnd End, bool Enabled)> TransmitEnds =>
-        [.. Rings(first: 1).Where(v => v.End != null).Select(v => (v.End!, v.Enabled))];
+    public IReadOnlyList<(QueueEnd End, bool Enabled)> TransmitEnds => _rings.TransmitEnds;
 
     /// <summary>All queues that are started, in their order, and whether each is enabled.</summary>
-    public IReadOnlyList<(int Ring, QueueEnd End, bool Enabled)> StartedEnds =>
-        [.. _vrings.Index().Where(v => v.Item.End != null).Select(v => (v.Index, v.Item.End!, v.Item.Enabled))];
+    public IReadOnlyList<(int Ring, QueueEnd End, bool Enabled)> StartedEnds => _rings.StartedEnds;
 
     /// <summary>Ends the port: closes the socket, lets go of rings and memory. Not while a join uses them.</summary>
     public void Dispose()
@@ -157,23 +153,19 @@ public sealed class Port : IDisposable
     /// <summary>A guest broke the rules of a ring: it stops, the rest of the port goes on.</summary>
     internal void OnRingFault(QueueEnd end, QueueFault fault)
     {
-        int ring = Array.FindIndex(_vrings, v => v.End == end);
-        if (ring < 0)
+        int ring = _rings.IndexOf(end);
+        if (ring < 0 || Ring((uint)ring) is not { } vring)
             return; // stopped meanwhile
-        _vrings[ring].SignalError();
+        vring.SignalError();
         Change(() =>
         {
-            Stop(_vrings[ring]);
+            Stop(vring);
             _fault = $"ring {ring} ({Model.NameOf(ring)}): {fault}. Reset the device in the guest, or restart the guest";
         });
     }
 
     /// <summary>Stops a ring until the front-end kicks it anew. While no join uses it.</summary>
-    internal void Stop(Vring vring)
-    {
-        vring.Stop();
-        Model.OnStopped(Array.IndexOf(_vrings, vring));
-    }
+    internal void Stop(Vring vring) => _rings.Stop(vring);
 
     /// <summary>The device is another one, or one at last: whoever waits for it may connect.</summary>
     internal void OnDeviceChanged(bool tellGuest)
@@ -285,17 +277,14 @@ public sealed class Port : IDisposable
     /// <summary>Asks the front-end to read its features again.</summary>
     internal void LookAgain() => _socket.LookAgain();
 
-    internal Vring? Ring(uint index) => index < _vrings.Length ? _vrings[index] : null;
+    internal Vring? Ring(uint index) => _rings[index];
 
     internal void Accept(ulong features) => Change(() =>
     {
-        bool protocol = (features & Features.VhostUserProtocolFeatures) != 0;
-        foreach (var vring in _vrings)
-        {
-            vring.Pause();
-            // Without bit 30 there is no SET_VRING_ENABLE: rings begin enabled.
-            vring.Enabled |= !protocol;
-        }
+        _rings.Pause();
+        // Without bit 30 there is no SET_VRING_ENABLE: rings begin enabled.
+        if ((features & Features.VhostUserProtocolFeatures) == 0)
+            _rings.Enable();
         Accepted = features;
         Model.OnConfigured(features);
         if (Round.Kind != RoundKind.Rounds)
@@ -307,11 +296,7 @@ public sealed class Port : IDisposable
     /// <summary>All rings stop and are forgotten; memory, the log and the front-end's error doorbells stay.</summary>
     internal void Reset() => Change(() =>
     {
-        foreach (var vring in _vrings)
-        {
-            vring.Reset();
-            Model.OnStopped(Array.IndexOf(_vrings, vring));
-        }
+        _rings.Reset();
         Accepted = null;
         Round = Round.Kind == RoundKind.Rounds ? Round with { Taken = null } : Round.Leave();
         _fault = "";
@@ -319,14 +304,7 @@ public sealed class Port : IDisposable
     });
 
     /// <summary>Another place to note dirty pages in, from now on.</summary>
-    internal void LogTo(DirtyLog? log) => Change(() =>
-    {
-        foreach (var vring in _vrings)
-            vring.Pause();
-        _logOutOfRange += _log?.OutOfRange ?? 0;
-        _log?.Release();
-        _log = log;
-    });
+    internal void LogTo(DirtyLog? log) => Change(() => _rings.LogTo(log));
 
     /// <summary>Has its guest's carrier follow the peer from now on, or not any more.</summary>
     internal void SetFollowsPeer(bool follows)
@@ -344,21 +322,14 @@ public sealed class Port : IDisposable
 
     internal void SetMtu(int mtu) => Change(() =>
     {
-        foreach (var vring in _vrings)
-            vring.Pause();
+        _rings.Pause();
         Mtu = mtu;
     });
 
     /// <summary>Tells the other end of the link that the guest with this MAC address is here now.</summary>
     internal void Announce(ReadOnlySpan<byte> address) => _host.Announce(this, RarpFrame.For(address));
 
-    internal void Remap(GuestMemory memory) => Change(() =>
-    {
-        foreach (var vring in _vrings)
-            vring.Pause();
-        Memory.Release();
-        Memory = memory;
-    });
+    internal void Remap(GuestMemory memory) => Change(() => _rings.Remap(memory));
 
     /// <summary>Changes something about a ring that may be running; it goes on afterwards where it was, if it can.</summary>
     internal void Reconfigure(Vring vring, Action change) => Change(() =>
@@ -393,7 +364,7 @@ public sealed class Port : IDisposable
     private void GiveUp(ClientQueue queue, QueueEnd end)
     {
         queue.IsGivingUp = false;
-        if (!queue.IsDraining || !_vrings.Any(v => v.End == end))
+        if (!queue.IsDraining || _rings.IndexOf(end) < 0)
             return;
         bool isOut = queue.Flights.Any(f => f.PartsOut > 0);
         _host.Pause(this);
@@ -435,7 +406,7 @@ public sealed class Port : IDisposable
         try
         {
             change();
-            StartComplete();
+            _rings.StartComplete(Accepted ?? 0, Mtu, Name);
         }
         finally
         {
@@ -450,27 +421,6 @@ public sealed class Port : IDisposable
         RateLimit = limits.Rate == 0 ? null : new RateLimit(limits.Rate, limits.BurstBytes, Time, Counters);
         if (Model is BlockModel { Client: var client })
             client.MaxBytesOut = (long)limits.InFlight;
-    }
-
-    private void StartComplete()
-    {
-        for (int i = 0; i < _vrings.Length; i++)
-        {
-            var vring = _vrings[i];
-            if (vring.End != null || !vring.IsComplete)
-                continue;
-            bool isFresh = vring.IsFresh;
-            if ((vring.Start(Memory, Accepted ?? 0, Mtu, Counters.Rings[i], _log) ?? Model.OnStarted(i, vring.End!, isFresh)) is not { } why)
-                continue;
-            if (vring.End != null)
-                Stop(vring); // it could, but for what the front-end says of its past
-            // It stays as it is, and is tried again: a front-end may take memory away and give it back piece by piece.
-            string problem = Memory.RegionCount > 0 ? $"ring {i}: {why}"
-                : $"ring {i}: the front-end shares no guest memory: start QEMU with shared memory (share=on); 'interguest qemu {Name}' prints the arguments";
-            if (problem != vring.StartProblem)
-                MessageFaults.Count(Memory.RegionCount > 0 ? MessageFault.RingNotMapped : MessageFault.NoSharedMemory);
-            vring.StartProblem = problem;
-        }
     }
 
     private void Fault(MessageFault fault, string reason)
@@ -499,23 +449,10 @@ public sealed class Port : IDisposable
 
     private void DropGuest()
     {
-        foreach (var vring in _vrings)
-        {
-            vring.Reset();
-            Model.OnStopped(Array.IndexOf(_vrings, vring));
-            vring.SetError(null);
-        }
-        Memory.Release();
-        Memory = GuestMemory.Empty;
-        _logOutOfRange = LogOutOfRange;
-        _log?.Release();
-        _log = null;
+        _rings.Forget();
         Accepted = null;
         Mtu = 0;
         Model.OnDisconnected();
         Round = Round.Leave();
     }
-
-    /// <summary>One ring of each pair.</summary>
-    private IEnumerable<Vring> Rings(int first) => _vrings.Where((_, i) => i % 2 == first);
 }
