@@ -39,14 +39,15 @@ compgen -G '/usr/lib/*/libicuuc.so.*' >/dev/null || export DOTNET_SYSTEM_GLOBALI
 log=$root/artifacts/package.log
 build=$root/artifacts/package
 tree=$build/tree
-rm -rf "$tree"
+rm -rf "$tree" "$build"/{Switch,Cli,Agent}
 mkdir -p "$build" "$tree"/{DEBIAN,usr/bin,usr/lib/interguest,lib/systemd/system,etc/default,usr/share/doc/interguest/examples} \
 	"$tree"/usr/share/{bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d,man/man1,man/man8}
 : >"$log"
 
-# All in one directory: they share one runtime.
+# All in one directory: they share one runtime. The switch last: it has libraries from that runtime which others bring in
+# older versions, and would not start with those.
 precompile=true
-for project in Switch Cli Agent; do
+for project in Cli Agent Switch; do
 	if [[ $precompile = true ]] && ! dotnet restore "$root/$project" -r $runtime -p:PublishReadyToRun=true --artifacts-path "$build/dotnet" \
 		-nodeReuse:false >>"$log" 2>&1; then
 		say "note: no ReadyToRun compiler to be had; the programs will start slower"
@@ -54,8 +55,10 @@ for project in Switch Cli Agent; do
 	fi
 	say "publishing $project"
 	dotnet publish "$root/$project" -c Release -r $runtime --self-contained true -p:PublishReadyToRun=$precompile -p:DebugType=none \
-		--artifacts-path "$build/dotnet" -o "$tree/usr/lib/interguest" -nodeReuse:false -p:UseSharedCompilation=false >>"$log" 2>&1 ||
+		--artifacts-path "$build/dotnet" -o "$build/$project" -nodeReuse:false -p:UseSharedCompilation=false >>"$log" 2>&1 ||
 		{ grep -E 'error' "$log" | sort -u | head -n 20 >&2; fail "dotnet publish of $project failed; the whole log is $log"; }
+	# Not published there: what is older would not go over what is newer.
+	cp -r "$build/$project/." "$tree/usr/lib/interguest"
 done
 find "$tree/usr/lib/interguest" \( -name '*.xml' -o -name '*.pdb' -o -name 'createdump' \) -delete
 find "$tree/usr/lib/interguest" -type f -exec chmod 644 {} +

@@ -19,6 +19,9 @@ internal sealed class Disk(ImageFile image, string name, AgentLog log)
     /// <summary>Of memory that direct I/O takes.</summary>
     public const int PageBytes = 4096;
 
+    /// <summary>To read and write without a thread for each; null: that is not to be had.</summary>
+    public AsyncImage? TryOpenAsync(int depth) => AsyncImage.TryCreate(image, depth);
+
     /// <summary>Looks how large the image is now.</summary>
     /// <returns>Sectors, of whole blocks.</returns>
     public ulong Measure()
@@ -49,12 +52,8 @@ internal sealed class Disk(ImageFile image, string name, AgentLog log)
     /// <param name="data">What to write, or room for what is read: as long as the request says.</param>
     public BlockStatus Do(in BlockServingRequest request, Span<byte> data)
     {
-        bool writes = request.Operation is BlockOperation.Out or BlockOperation.Discard or BlockOperation.WriteZeroes;
-        if (writes && image.Mode == ImageMode.ReadOnly)
-            return BlockStatus.IoError;
-        ulong capacity = Volatile.Read(ref _capacity);
-        if (request.Sector > capacity || request.Sectors > capacity - request.Sector // beyond its end a file would grow
-            || request.RangeBytes % (uint)image.BlockBytes != 0 || request.Sector * BlockRequest.SectorBytes % (uint)image.BlockBytes != 0)
+        bool writes = Writes(request.Operation);
+        if (!IsAllowed(request))
             return BlockStatus.IoError;
         long offset = (long)request.Sector * BlockRequest.SectorBytes, length = (long)request.RangeBytes;
         int error = request.Operation switch
@@ -71,6 +70,24 @@ internal sealed class Disk(ImageFile image, string name, AgentLog log)
         if (error > 0 && _errors.TrySpend())
             log.Say($"{name}: {request.Operation} of {request.Sectors} sectors at {request.Sector}: {Explain(error)}");
         return error switch { 0 => BlockStatus.Ok, < 0 => BlockStatus.Unsupported, _ => BlockStatus.IoError };
+    }
+
+    /// <summary>Where on the medium a request is, if it is a read or write that <see cref="Do"/> would do with nothing before or after it.</summary>
+    public bool IsPlain(in BlockServingRequest request, out long offset)
+    {
+        offset = (long)request.Sector * BlockRequest.SectorBytes;
+        return request.Operation is BlockOperation.In or BlockOperation.Out && request.Sectors > 0 && IsAllowed(request)
+            && !(request.Operation == BlockOperation.Out && NeedsFlush(request));
+    }
+
+    private static bool Writes(BlockOperation operation) => operation is BlockOperation.Out or BlockOperation.Discard or BlockOperation.WriteZeroes;
+
+    private bool IsAllowed(in BlockServingRequest request)
+    {
+        ulong capacity = Volatile.Read(ref _capacity);
+        return !(Writes(request.Operation) && image.Mode == ImageMode.ReadOnly)
+            && request.Sector <= capacity && request.Sectors <= capacity - request.Sector // beyond its end a file would grow
+            && request.RangeBytes % (uint)image.BlockBytes == 0 && request.Sector * BlockRequest.SectorBytes % (uint)image.BlockBytes == 0;
     }
 
     /// <summary>O_DSYNC makes writes durable, and writes only.</summary>

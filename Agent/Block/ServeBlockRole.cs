@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using InterGuest.Agent.Guests;
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Native;
 using InterGuest.Virtio.Transport;
 
 namespace InterGuest.Agent.Block;
@@ -19,7 +20,8 @@ internal sealed record ServeBlockOptions
 }
 
 /// <summary>
-/// The serving side of docs/block-serving.md. The role's thread has the queues; a <see cref="Crew"/> waits for the medium.
+/// The serving side of docs/block-serving.md. The role's thread has the queues; a <see cref="Crew"/> waits for the medium, and
+/// an <see cref="AsyncCrew"/> for plain reads and writes past the page cache, if there are to be such.
 /// </summary>
 internal sealed class ServeBlockRole : IRole, IDisposable
 {
@@ -32,6 +34,7 @@ internal sealed class ServeBlockRole : IRole, IDisposable
     private readonly TimeProvider _time;
     private readonly AgentLog _log;
     private readonly Crew _crew;
+    private readonly AsyncCrew? _async;
     private readonly ConcurrentQueue<int> _completed = new();
     private readonly BlockServingRequest[] _requests;
     private readonly BlockStatus[] _statuses;
@@ -50,6 +53,8 @@ internal sealed class ServeBlockRole : IRole, IDisposable
         _requests = new BlockServingRequest[options.Slots];
         _statuses = new BlockStatus[options.Slots];
         _crew = new Crew(options.Threads, Serve);
+        if (disk.TryOpenAsync(options.Slots) is { } image)
+            _async = new AsyncCrew(image, OnOver, _crew.Add);
     }
 
     /// <summary>Requests that were answered.</summary>
@@ -79,6 +84,7 @@ internal sealed class ServeBlockRole : IRole, IDisposable
             Reply(slot, _statuses[slot]);
         for (int i = 0; i < Burst && _driver.TryReceive(out int slot, out int bytes); i++, worked = true)
             Take(slot, bytes);
+        _async?.Flush();
         LookAtSize();
         if (_mustAnnounce)
             Announce();
@@ -97,13 +103,17 @@ internal sealed class ServeBlockRole : IRole, IDisposable
     public void Stop()
     {
         // Nothing may touch the buffers once the next device has them, nor the medium before the next epoch is announced.
-        _crew.Abandon();
+        Abandon();
         _completed.Clear();
         (_device, _driver, _epoch, _mustAnnounce) = (null, null, null, false);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _crew.Dispose();
+    public void Dispose()
+    {
+        _async?.Dispose();
+        _crew.Dispose();
+    }
 
     private void Take(int slot, int bytes)
     {
@@ -137,7 +147,10 @@ internal sealed class ServeBlockRole : IRole, IDisposable
         if (more > 0 && message.DataBytes > 0)
             _driver.Data(slot, more + (int)message.DataBytes)[more..].CopyTo(_driver.Data(slot, (int)message.DataBytes));
         _requests[slot] = request;
-        _crew.Add(slot);
+        if (_async != null && _disk.IsPlain(request, out long offset))
+            _async.Add(slot, request.Operation == BlockOperation.Out, _driver.Data(slot, (int)request.RangeBytes), offset);
+        else
+            _crew.Add(slot);
     }
 
     private ulong MaxBytes(BlockOperation operation) =>
@@ -148,7 +161,21 @@ internal sealed class ServeBlockRole : IRole, IDisposable
     {
         var request = _requests[slot];
         bool hasData = request.Operation is BlockOperation.In or BlockOperation.Out;
-        _statuses[slot] = _disk.Do(request, hasData ? _driver!.Data(slot, (int)request.RangeBytes) : []);
+        Complete(slot, _disk.Do(request, hasData ? _driver!.Data(slot, (int)request.RangeBytes) : []));
+    }
+
+    /// <summary>In the thread of <see cref="AsyncCrew"/>. What did not end well is done again, by who knows what to make of it.</summary>
+    private void OnOver(ImageCompletion done)
+    {
+        if (done.Result == (long)_requests[done.Number].RangeBytes)
+            Complete(done.Number, BlockStatus.Ok);
+        else
+            _crew.Add(done.Number);
+    }
+
+    private void Complete(int slot, BlockStatus status)
+    {
+        _statuses[slot] = status;
         _completed.Enqueue(slot);
         if (Interlocked.Exchange(ref _sleeping, 0) == 1)
             _device!.Wake();
@@ -167,7 +194,7 @@ internal sealed class ServeBlockRole : IRole, IDisposable
     /// <summary>Begins an epoch: nothing of an earlier one reaches the medium any more (section 4).</summary>
     private void Begin(in BlockServingStart start)
     {
-        foreach (int slot in _crew.Abandon())
+        foreach (int slot in Abandon())
             _driver!.Post(slot);
         for (; _completed.TryDequeue(out int slot);)
             _driver!.Post(slot);
@@ -180,6 +207,14 @@ internal sealed class ServeBlockRole : IRole, IDisposable
             _announced = _announced with { Version = 0 };
         }
         _mustAnnounce = true;
+    }
+
+    /// <summary>Waits for what has begun.</summary>
+    /// <returns>What has not.</returns>
+    private IReadOnlyList<int> Abandon()
+    {
+        _async?.WaitUntilIdle();
+        return _crew.Abandon();
     }
 
     private void Announce() => _mustAnnounce = !_driver!.TryAnnounce(_epoch!.Value, _announced!);

@@ -49,6 +49,8 @@ public sealed unsafe class ImageFile : IDisposable
     /// <summary>Whether <see cref="Discard"/> gives room back.</summary>
     public bool CanDiscard { get; }
 
+    internal int Number => Descriptor.Number;
+
     private FileDescriptor Descriptor { get; }
 
     /// <summary>Opens a file or a block device.</summary>

@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
-
 namespace InterGuest.Virtio.Native;
 
 /// <summary>
@@ -17,15 +14,8 @@ internal static unsafe class KernelSignal
     /// <summary>Completions are taken back in bulk: one call for so many rings of a thread.</summary>
     private const int ReapEvery = 16, PerReap = 32;
 
-    private static readonly (int Setup, int Submit, int GetEvents) Calls = RuntimeInformation.ProcessArchitecture switch
-    {
-        Architecture.X64 => (206, 209, 208),
-        Architecture.Arm64 => (0, 2, 4),
-        _ => (-1, -1, -1),
-    };
-
     private static readonly FileDescriptor Empty = MemFd.Create("interguest-nothing", 0);
-    private static readonly nuint Context = Setup();
+    private static readonly nuint Context = LinuxAio.Setup(Requests);
 
     [ThreadStatic]
     private static int _rings;
@@ -44,61 +34,23 @@ internal static unsafe class KernelSignal
         Submit(eventfd);
     }
 
-    private static nuint Setup()
-    {
-        nuint context = 0;
-        return Calls.Setup >= 0 && Libc.syscall(Calls.Setup, Requests, (nint)(&context), 0, 0, 0) == 0 ? context : 0;
-    }
-
     private static bool Submit(int eventfd)
     {
         byte nothing;
-        Request request = default;
-        (request.Operation, request.File, request.Buffer, request.Bytes) = (Read, Empty.Number, (ulong)&nothing, 1);
-        (request.Flags, request.EventFd) = (SignalEventFd, eventfd);
-        Request* one = &request;
-        return Libc.syscall(Calls.Submit, (nint)Context, 1, (nint)(&one), 0, 0) == 1;
+        var request = new AioRequest
+        {
+            Operation = LinuxAio.Read, File = Empty.Number, Buffer = (ulong)&nothing, Bytes = 1, Flags = LinuxAio.SignalEventFd, EventFd = eventfd,
+        };
+        AioRequest* one = &request;
+        return LinuxAio.Submit(Context, &one, 1) == 1;
     }
 
     private static void Reap()
     {
         _rings = 0;
-        Completions events;
+        AioEvent* events = stackalloc AioEvent[PerReap];
         Libc.TimeSpec now = default;
-        while (Libc.syscall(Calls.GetEvents, (nint)Context, 0, PerReap, (nint)(&events), (nint)(&now)) == PerReap)
+        while (LinuxAio.GetEvents(Context, 0, PerReap, events, &now) == PerReap)
             continue;
-    }
-
-    private const ushort Read = 0;
-    private const uint SignalEventFd = 1;
-
-    /// <summary><c>struct iocb</c>, little-endian.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 64)]
-    private struct Request
-    {
-        [FieldOffset(16)]
-        public ushort Operation;
-
-        [FieldOffset(20)]
-        public int File;
-
-        [FieldOffset(24)]
-        public ulong Buffer;
-
-        [FieldOffset(32)]
-        public ulong Bytes;
-
-        [FieldOffset(56)]
-        public uint Flags;
-
-        [FieldOffset(60)]
-        public int EventFd;
-    }
-
-    /// <summary>So many times <c>struct io_event</c>, of 32 bytes.</summary>
-    [InlineArray(PerReap * 4)]
-    private struct Completions
-    {
-        private ulong _first;
     }
 }

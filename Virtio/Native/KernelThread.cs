@@ -21,7 +21,7 @@ public sealed unsafe class KernelThread
         get
         {
             // The clock of another thread has no name, but a number that the kernel makes of the thread's (clock_gettime(2)).
-            Libc.Timespec now;
+            Libc.TimeSpec now;
             return Libc.clock_gettime((~_id << 3) | 6, &now) == 0
                 ? TimeSpan.FromSeconds(now.Seconds) + TimeSpan.FromTicks(now.Nanoseconds / TimeSpan.NanosecondsPerTick)
                 : TimeSpan.Zero;

@@ -37,13 +37,6 @@ internal static unsafe partial class Libc
     internal const uint STATX_BASIC_STATS = 0x7ff, STATX_DIOALIGN = 0x2000;
     internal const int S_IFMT = 0xf000, S_IFREG = 0x8000, S_IFBLK = 0x6000, S_IFSOCK = 0xc000;
 
-    /// <summary><c>struct timespec</c> of 64-bit systems.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    internal struct Timespec
-    {
-        internal long Seconds, Nanoseconds;
-    }
-
     [StructLayout(LayoutKind.Sequential)]
     internal struct IoVector
     {
@@ -247,7 +240,7 @@ internal static unsafe partial class Libc
     internal static partial int gettid();
 
     [LibraryImport(Library, SetLastError = true)]
-    internal static partial int clock_gettime(int clock, Timespec* now);
+    internal static partial int clock_gettime(int clock, TimeSpec* now);
 
     [LibraryImport(Library, SetLastError = true)]
     internal static partial int sched_getaffinity(int thread, nuint bytes, ulong* mask);
