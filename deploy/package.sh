@@ -108,5 +108,5 @@ cat >"$tree/DEBIAN/control" <<-END
 END
 chmod -R u=rwX,go=rX "$tree"
 package=$out/interguest_${version}_$architecture.deb
-dpkg-deb --root-owner-group -Zxz --build "$tree" "$package" >>"$log" 2>&1 || fail "dpkg-deb failed; the whole log is $log"
+dpkg-deb --root-owner-group -Zzstd -z12 --build "$tree" "$package" >>"$log" 2>&1 || fail "dpkg-deb failed; the whole log is $log"
 say "$package ($(du -h "$package" | cut -f1)) made in $SECONDS s"

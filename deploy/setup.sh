@@ -124,6 +124,7 @@ for_tests() {
 	want gcc "compiles what spin makes" have gcc
 	want libc6-dev "compiles what spin makes" test -e /usr/include/stdlib.h
 	want tcpdump "reads what the switch captures" have tcpdump
+	want groff-base "reads the manual pages of the package" have groff
 	want chromium "looks at the switch's page" have chromium
 }
 

@@ -72,9 +72,9 @@ if [[ ${IN_NAMESPACE:-} ]]; then
 	in_copy test -s /var/lib/interguest/state.json
 
 	in_copy dpkg --purge interguest >/dev/null
-	# An overlay keeps what was changed, added or removed in 'upper'; dpkg's own diary and caches stay.
+	# An overlay keeps what was changed, added or removed in 'upper'; dpkg's own diary and caches stay, and adduser's lock.
 	left=$(cd "$work/upper" && find . \( -type f -o -type l -o -type c \) |
-		grep -vE '^./(var/lib/dpkg/|var/log/|var/cache/|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/ld.so.cache)' || true)
+		grep -vE '^./(var/lib/dpkg/|var/log/|var/cache/|etc/(passwd|group|shadow|gshadow|subuid|subgid)-?$|etc/\.pwd\.lock$|etc/ld.so.cache)' || true)
 	left+=$(cd "$work/root" && ls -d var/lib/interguest* run/interguest* usr/lib/interguest etc/default/interguest* 2>/dev/null || true)
 	left+=$(in_copy getent passwd interguest || true)
 	left+=$(in_copy getent group interguest || true)

@@ -61,6 +61,23 @@ public sealed class TcpdumpFactAttribute : FactAttribute
     }
 }
 
+/// <summary>A test that installs the Debian package in a copy of this system.</summary>
+public sealed class PackageFactAttribute : FactAttribute
+{
+    // As tests/package.sh will: an overlay on a file system in memory, which only the process sees.
+    private const string Probe = "d=$(mktemp -d) && mount -t tmpfs none $d && mkdir $d/u $d/w $d/r && mount -t overlay overlay -o lowerdir=/,upperdir=$d/u,workdir=$d/w $d/r";
+
+    public PackageFactAttribute()
+    {
+        if (!Environment.IsPrivilegedProcess)
+            Skip = "only root can mount a copy of this system";
+        else if (!Repository.HasProgram("dpkg-deb") || !Repository.HasProgram("groff"))
+            Skip = "dpkg-deb or groff is not installed: deploy/setup.sh tests";
+        else if (Command.RunAsync("unshare", ["--mount", "--propagation", "private", "sh", "-c", Probe]).GetAwaiter().GetResult().ExitCode != 0)
+            Skip = "an overlay of this system cannot be mounted here";
+    }
+}
+
 /// <summary>A test in a browser.</summary>
 public sealed class ChromiumFactAttribute : FactAttribute
 {
