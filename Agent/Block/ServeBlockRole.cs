@@ -15,7 +15,7 @@ internal sealed record ServeBlockOptions
     /// <summary>Bytes of data of a request: whole pages.</summary>
     public int MaxData { get; init; } = 512 << 10;
 
-    /// <summary>Requests that the medium is asked at once.</summary>
+    /// <summary>Threads that wait for the medium.</summary>
     public int Threads { get; init; } = 16;
 }
 

@@ -26,7 +26,7 @@ internal static class ServeBlockCommand
         "Write through this host's page cache: faster, and lost with this host's power until a client flushes, as of a disk with a write cache. "
         + "Without it what a client was told is written is on the medium");
     private static readonly Option<long> Depth = NumberOption.Whole("--depth", "N", "Requests taken from clients at once", 128, 1, 250);
-    private static readonly Option<long> Threads = NumberOption.Whole("--threads", "N", "Requests given to the medium at once", 16, 1, 250);
+    private static readonly Option<long> Threads = NumberOption.Whole("--threads", "N", "Threads that wait for the medium: with --cached for all requests, else for those that are neither reads nor writes", 16, 1, 250);
 
     public static Command Create(AgentContext context)
     {
