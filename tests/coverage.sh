@@ -23,7 +23,8 @@ results=$root/artifacts/coverage
 rm -rf "$results"
 status=0
 for project in Virtio.Tests Switch.Tests Fuzz.Tests; do
-	dotnet test "$root/tests/$project" -nodeReuse:false --collect 'XPlat Code Coverage' --results-directory "$results/$project" \
+	# What counts lines writes a file as the process ends, which a sandbox forbids.
+	dotnet test "$root/tests/$project" -nodeReuse:false --filter 'FullyQualifiedName!~SandboxTests' --collect 'XPlat Code Coverage' --results-directory "$results/$project" \
 		--logger 'console;verbosity=minimal' -- DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[InterGuest.Virtio]*,[InterGuest.Switch]InterGuest.Switch.DataPath*' || status=1
 done
 
