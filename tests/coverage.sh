@@ -9,7 +9,7 @@ case ${1:-} in
 	cat <<-'END'
 	usage: tests/coverage.sh
 
-	Runs Virtio.Tests, Switch.Tests and Fuzz.Tests with coverage (the fuzzers for
+	Runs Virtio.Tests, Switch.Tests, Agent.Tests and Fuzz.Tests with coverage (the fuzzers for
 	FUZZ_SECONDS each, 3 if it is not set), and prints lines and branches of Virtio and
 	of Switch/DataPath that any of them reached, by folder.
 	END
@@ -22,10 +22,10 @@ export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 results=$root/artifacts/coverage
 rm -rf "$results"
 status=0
-for project in Virtio.Tests Switch.Tests Fuzz.Tests; do
+for project in Virtio.Tests Switch.Tests Agent.Tests Fuzz.Tests; do
 	# What counts lines writes a file as the process ends, which a sandbox forbids.
 	dotnet test "$root/tests/$project" -nodeReuse:false --filter 'FullyQualifiedName!~SandboxTests' --collect 'XPlat Code Coverage' --results-directory "$results/$project" \
-		--logger 'console;verbosity=minimal' -- DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[InterGuest.Virtio]*,[InterGuest.Switch]InterGuest.Switch.DataPath*' || status=1
+		--logger 'console;verbosity=minimal' -- DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[InterGuest.Virtio]*,[interguest-switch]InterGuest.Switch.DataPath*' || status=1
 done
 
 /usr/bin/python3 - "$results" <<'END'
@@ -50,7 +50,7 @@ if not lines:
     sys.exit('coverage: no report was written')
 folders = collections.defaultdict(lambda: [0, 0, 0, 0])
 for (file, number), hit in lines.items():
-    folder = re.search(r'/((?:Virtio|Switch)/[^/]+)/[^/]+$', file)
+    folder = re.search(r'/((?:Virtio|Switch)/.+)/[^/]+$', file)
     for name in ((folder[1] if folder else 'other'), 'all'):
         counts = folders[name]
         counts[0] += hit
