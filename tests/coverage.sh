@@ -23,9 +23,9 @@ results=$root/artifacts/coverage
 rm -rf "$results"
 status=0
 for project in Virtio.Tests Switch.Tests Agent.Tests Fuzz.Tests; do
-	# What counts lines writes a file as the process ends, which a sandbox forbids.
+	# A filter takes no hyphen. What counts lines writes a file as the process ends, which a sandbox forbids.
 	dotnet test "$root/tests/$project" -nodeReuse:false --filter 'FullyQualifiedName!~SandboxTests' --collect 'XPlat Code Coverage' --results-directory "$results/$project" \
-		--logger 'console;verbosity=minimal' -- DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[InterGuest.Virtio]*,[interguest-switch]InterGuest.Switch.DataPath*' || status=1
+		--logger 'console;verbosity=minimal' -- DataCollectionRunSettings.DataCollectors.DataCollector.Configuration.Include='[InterGuest.Virtio]*,[interguest*switch]InterGuest.Switch.DataPath*' || status=1
 done
 
 /usr/bin/python3 - "$results" <<'END'
