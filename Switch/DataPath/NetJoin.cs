@@ -37,7 +37,7 @@ public sealed class NetJoin : Join
     private const int Burst = 32;
 
     /// <summary>Work between them, of which copying is the most: the receiver is to begin with the first frame while the last is copied.</summary>
-    private const int BurstWork = 256;
+    private const int BurstWork = WorkCost.Turn / 2;
 
     private readonly Chain _frame = new();
     private readonly FrameSink? _sink;

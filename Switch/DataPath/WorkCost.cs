@@ -11,7 +11,7 @@ internal static class WorkCost
     /// <summary>A turn's worth: some microseconds, so that others do not wait long.</summary>
     internal const int Turn = 1024;
 
-    private const int Chain = 4, Headers = 16, BytesPerUnit = 256;
+    private const int Chain = 4, Descriptor = 4, Headers = 16, BytesPerUnit = 256;
 
     /// <summary>The bytes that are moved with so much work.</summary>
     internal static long Bytes(int work) => (long)work * BytesPerUnit;
@@ -20,7 +20,7 @@ internal static class WorkCost
     internal static int OfPlain(int frames, long bytes) => frames * (Chain + 1) + (int)(bytes / BytesPerUnit);
 
     /// <summary>Of taking a chain and moving its bytes.</summary>
-    internal static int Of(Chain chain, long bytes) => Chain + chain.Descriptors + (int)(bytes / BytesPerUnit);
+    internal static int Of(Chain chain, long bytes) => Chain + Descriptor * chain.Descriptors + (int)(bytes / BytesPerUnit);
 
     /// <summary>Of making a segment: its headers, adding it up and moving its bytes.</summary>
     internal static int OfSegment(int bytes) => Headers + 2 * bytes / BytesPerUnit;
