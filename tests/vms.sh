@@ -25,6 +25,14 @@ wait_until() { # SECONDS WHAT COMMAND...
 	done
 }
 
+pairs_of_ports() { # COUNT: a topology of so many ports, p0 and p1 linked, and so on
+	local i
+	echo 'ports:'
+	for ((i = 0; i < $1; i++)); do echo "  p$i: {}"; done
+	echo 'links:'
+	for ((i = 0; i + 1 < $1; i += 2)); do echo "  l$i: {ports: [p$i, p$((i + 1))]}"; done
+}
+
 # begin_run WHAT: a switch, in a directory named for WHAT
 begin_run() {
 	run=$(mktemp -d "${TMPDIR:-/tmp}/ig$1.XXXXXX")
@@ -62,10 +70,15 @@ end_process() { # SIGNAL PID
 	{ wait "$2" || true; } 2>/dev/null
 }
 
-boot() { # NAME [PROPERTIES]: a VM on the port of its name, with more properties of its network device
+qemu_arguments() { # NAME [PROPERTIES]: of a VM on the port of its name, with more properties of its network device
 	local arguments
 	arguments=$(interguest qemu "$1" --memory 256M --accel "$accel" 2>/dev/null)
-	arguments=${arguments/romfile=/romfile=${2:+,$2}}
+	echo "${arguments/romfile=/romfile=${2:+,$2}}"
+}
+
+boot() { # NAME [PROPERTIES]
+	local arguments
+	arguments=$(qemu_arguments "$@")
 	eval "vm start \$1 -- $arguments"
 }
 

@@ -14,10 +14,8 @@ internal sealed class AsyncCrew : IDisposable
     private readonly Action<ImageCompletion> _over;
     private readonly Action<int> _refused;
     private readonly Thread _thread;
-    private readonly Lock _lock = new();
-    private readonly ManualResetEventSlim _idle = new(true);
+    private readonly Unfinished _unfinished = new();
     private int _added;
-    private int _unfinished;
     private volatile bool _ended;
 
     /// <summary>Starts the thread.</summary>
@@ -30,7 +28,7 @@ internal sealed class AsyncCrew : IDisposable
         _refused = number =>
         {
             refused(number);
-            Finish(1);
+            _unfinished.Finish(1);
         };
         _thread = new Thread(Run) { IsBackground = true, Name = "disk" };
         _thread.Start();
@@ -49,11 +47,7 @@ internal sealed class AsyncCrew : IDisposable
     {
         if (_added == 0)
             return;
-        lock (_lock)
-        {
-            _unfinished += _added;
-            _idle.Reset();
-        }
+        _unfinished.Add(_added);
         _added = 0;
         _image.Submit(_refused);
     }
@@ -62,7 +56,7 @@ internal sealed class AsyncCrew : IDisposable
     public void WaitUntilIdle()
     {
         Flush();
-        _idle.Wait();
+        _unfinished.Wait();
     }
 
     /// <summary>Ends the thread when all are over.</summary>
@@ -73,7 +67,7 @@ internal sealed class AsyncCrew : IDisposable
         _image.Wake();
         _thread.Join();
         _image.Dispose();
-        _idle.Dispose();
+        _unfinished.Dispose();
     }
 
     private void Run()
@@ -84,17 +78,7 @@ internal sealed class AsyncCrew : IDisposable
             int count = _image.Wait(done);
             foreach (var one in done.AsSpan(0, count))
                 _over(one);
-            Finish(count);
-        }
-    }
-
-    private void Finish(int count)
-    {
-        lock (_lock)
-        {
-            _unfinished -= count;
-            if (_unfinished == 0)
-                _idle.Set();
+            _unfinished.Finish(count);
         }
     }
 }

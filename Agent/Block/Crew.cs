@@ -9,9 +9,7 @@ internal sealed class Crew : IDisposable
     private readonly ConcurrentQueue<int> _queue = new();
     private readonly SemaphoreSlim _waiting = new(0);
     private readonly Thread[] _threads;
-    private readonly Lock _lock = new();
-    private readonly ManualResetEventSlim _idle = new(true);
-    private int _unfinished;
+    private readonly Unfinished _unfinished = new();
     private volatile bool _ended;
 
     /// <summary>Starts the threads.</summary>
@@ -28,11 +26,7 @@ internal sealed class Crew : IDisposable
     /// <summary>Gives the threads something to do.</summary>
     public void Add(int number)
     {
-        lock (_lock)
-        {
-            _unfinished++;
-            _idle.Reset();
-        }
+        _unfinished.Add(1);
         _queue.Enqueue(number);
         _waiting.Release();
     }
@@ -45,9 +39,9 @@ internal sealed class Crew : IDisposable
         while (_queue.TryDequeue(out int number))
         {
             dropped.Add(number);
-            Finish();
+            _unfinished.Finish(1);
         }
-        _idle.Wait();
+        _unfinished.Wait();
         return dropped;
     }
 
@@ -60,7 +54,7 @@ internal sealed class Crew : IDisposable
         foreach (var thread in _threads)
             thread.Join();
         _waiting.Dispose();
-        _idle.Dispose();
+        _unfinished.Dispose();
     }
 
     private void Run()
@@ -71,16 +65,7 @@ internal sealed class Crew : IDisposable
             if (!_queue.TryDequeue(out int number))
                 continue;
             _work(number);
-            Finish();
-        }
-    }
-
-    private void Finish()
-    {
-        lock (_lock)
-        {
-            if (--_unfinished == 0)
-                _idle.Set();
+            _unfinished.Finish(1);
         }
     }
 }

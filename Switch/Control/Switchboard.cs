@@ -212,7 +212,7 @@ public sealed class Switchboard : IPortHost, IDisposable
     }
 
     /// <summary>The threads that move frames, with the number of links of each.</summary>
-    public IEnumerable<(EventLoop Loop, int Links)> Loops => _loops.Select(l => (l, _wiring.LinksIn(l).Count()));
+    public IEnumerable<(EventLoop Loop, int Links)> Loops => _loops.Select(loop => (loop, _links.Values.Count(l => l.Loop == loop)));
 
     /// <summary>Gives a link to another thread. No frame is lost; a disk's server takes its other links with it.</summary>
     /// <param name="name">Of the link.</param>

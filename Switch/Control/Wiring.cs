@@ -18,9 +18,6 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
     public EventLoop LoopFor(Port first, Port second) =>
         new[] { first, second }.Select(p => _seats[p]).FirstOrDefault(s => s.Links.Count > 0)?.Loop ?? NextLoop();
 
-    /// <summary>The links in a loop.</summary>
-    public IEnumerable<Link> LinksIn(EventLoop loop) => _seats.Values.SelectMany(s => s.Links).Distinct().Where(l => l.Loop == loop);
-
     /// <summary>Takes a port in. Its rings begin unlinked.</summary>
     public void Add(Port port) => _seats.Add(port, new Seat(NextLoop()));
 
@@ -44,14 +41,13 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
         // A server of disks has many links, and each of those a client with no other.
         var links = link.Ports.SelectMany(LinksOf).Distinct().ToList();
         var ports = links.SelectMany(l => l.Ports).Distinct().ToList();
-        foreach (var port in ports)
-            Pause(port);
-        foreach (var moved in links)
-            moved.Loop = loop;
-        foreach (var port in ports)
-            _seats[port].Loop = loop;
-        foreach (var port in ports)
-            Resume(port);
+        Change(ports, () =>
+        {
+            foreach (var moved in links)
+                moved.Loop = loop;
+            foreach (var port in ports)
+                _seats[port].Loop = loop;
+        });
         return links;
     }
 
@@ -118,17 +114,22 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
 
     private EventLoop NextLoop() => _placement.Next(loop => _seats.Values.Count(s => s.Loop == loop && s.Links.Count > 0));
 
-    private void Rewire(Link link, Action<List<Link>> change)
+    private void Rewire(Link link, Action<List<Link>> change) => Change(link.Ports, () =>
     {
-        foreach (var port in link.Ports)
-            Pause(port);
         foreach (var port in link.Ports)
         {
             change(_seats[port].Links);
             _seats[port].Links.Sort((a, b) => string.CompareOrdinal(a.Name, b.Name));
             _seats[port].Loop = link.Loop;
         }
-        foreach (var port in link.Ports)
+    });
+
+    private void Change(IReadOnlyList<Port> ports, Action change)
+    {
+        foreach (var port in ports)
+            Pause(port);
+        change();
+        foreach (var port in ports)
             Resume(port);
     }
 

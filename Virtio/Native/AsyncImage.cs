@@ -16,8 +16,6 @@ public sealed unsafe class AsyncImage : IDisposable
     private const ulong WakeUp = ulong.MaxValue;
     private const int PerWait = 64;
 
-    private static readonly FileDescriptor Empty = MemFd.Create("interguest-nothing", 0);
-
     private readonly ImageFile _image;
     private readonly nuint _context;
 
@@ -88,14 +86,8 @@ public sealed unsafe class AsyncImage : IDisposable
     }
 
     /// <summary>Ends a <see cref="Wait"/>, now or the next.</summary>
-    public void Wake()
-    {
-        byte nothing;
-        var request = new AioRequest { Data = WakeUp, Operation = LinuxAio.Read, File = Empty.Number, Buffer = (ulong)&nothing, Bytes = 1 };
-        AioRequest* one = &request;
-        // Refused, if there are too many: then one of those will end the wait.
-        LinuxAio.Submit(_context, &one, 1);
-    }
+    // Refused, if there are too many: then one of those will end the wait.
+    public void Wake() => LinuxAio.SubmitNothing(_context, WakeUp);
 
     /// <summary>Waits for what is on its way. While nobody waits.</summary>
     public void Dispose() => LinuxAio.Destroy(_context);

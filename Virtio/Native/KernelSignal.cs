@@ -14,7 +14,6 @@ internal static unsafe class KernelSignal
     /// <summary>Completions are taken back in bulk: one call for so many rings of a thread.</summary>
     private const int ReapEvery = 16, PerReap = 32;
 
-    private static readonly FileDescriptor Empty = MemFd.Create("interguest-nothing", 0);
     private static readonly nuint Context = LinuxAio.Setup(Requests);
 
     [ThreadStatic]
@@ -34,16 +33,7 @@ internal static unsafe class KernelSignal
         Submit(eventfd);
     }
 
-    private static bool Submit(int eventfd)
-    {
-        byte nothing;
-        var request = new AioRequest
-        {
-            Operation = LinuxAio.Read, File = Empty.Number, Buffer = (ulong)&nothing, Bytes = 1, Flags = LinuxAio.SignalEventFd, EventFd = eventfd,
-        };
-        AioRequest* one = &request;
-        return LinuxAio.Submit(Context, &one, 1) == 1;
-    }
+    private static bool Submit(int eventfd) => LinuxAio.SubmitNothing(Context, eventFd: eventfd);
 
     private static void Reap()
     {

@@ -6,7 +6,7 @@ namespace InterGuest.Virtio.Native;
 internal static unsafe class LinuxAio
 {
     internal const ushort Read = 0, Write = 1;
-    internal const uint SignalEventFd = 1;
+    private const uint SignalEventFd = 1;
 
     private static readonly (int Setup, int Destroy, int Submit, int GetEvents) Calls = RuntimeInformation.ProcessArchitecture switch
     {
@@ -14,6 +14,8 @@ internal static unsafe class LinuxAio
         Architecture.Arm64 => (0, 1, 2, 4),
         _ => (-1, -1, -1, -1),
     };
+
+    private static readonly FileDescriptor Empty = MemFd.Create("interguest-nothing", 0);
 
     /// <summary>Makes a context.</summary>
     /// <param name="requests">That may be on their way at once, at least.</param>
@@ -30,6 +32,23 @@ internal static unsafe class LinuxAio
     /// <summary>Hands requests to the kernel, which has copied them when this returns.</summary>
     /// <returns>How many it took; less than 1: none, for the first could not be.</returns>
     internal static int Submit(nuint context, AioRequest** requests, int count) => (int)Libc.syscall(Calls.Submit, (nint)context, count, (nint)requests, 0, 0);
+
+    /// <summary>Hands the kernel a read of an empty file, which is over when this returns: for what its end brings about.</summary>
+    /// <param name="context">Of the request.</param>
+    /// <param name="data">Comes back in its event.</param>
+    /// <param name="eventFd">To be rung by its end; null: none.</param>
+    /// <returns>Whether it took it.</returns>
+    internal static bool SubmitNothing(nuint context, ulong data = 0, int? eventFd = null)
+    {
+        byte nothing;
+        var request = new AioRequest
+        {
+            Data = data, Operation = Read, File = Empty.Number, Buffer = (ulong)&nothing, Bytes = 1,
+            Flags = eventFd == null ? 0 : SignalEventFd, EventFd = eventFd ?? 0,
+        };
+        AioRequest* one = &request;
+        return Submit(context, &one, 1) == 1;
+    }
 
     /// <summary>Takes back what is done.</summary>
     /// <param name="context">Of the requests.</param>

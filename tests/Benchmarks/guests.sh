@@ -55,11 +55,9 @@ up() { # both VMs, on whatever listens on the ports' sockets
 }
 
 down() {
-	local name
-	for name in alice bob; do vm kill "$name" >/dev/null; done
 	end_switch KILL
 	switch_pid=
-	rm -rf "$run"
+	end_pair
 }
 
 accel=$("$vm_script" accel)
@@ -68,8 +66,7 @@ for ((round = 0; round < rounds; round++)); do
 	begin_run guests
 	for name in alice bob; do
 		interguest port add "$name" >/dev/null
-		arguments[$name]=$(interguest qemu "$name" --memory 256M --accel "$accel" 2>/dev/null)
-		arguments[$name]=${arguments[$name]/romfile=/romfile=,$NONE}
+		arguments[$name]=$(qemu_arguments "$name" "$NONE")
 	done
 	interguest link add cable alice bob >/dev/null
 	up

@@ -29,12 +29,7 @@ ulimit -n "$(ulimit -Hn)"
 begin_run scale
 sleep 2 # its start is over
 
-{
-	echo 'ports:'
-	for ((i = 0; i < ports; i++)); do echo "  p$i: {}"; done
-	echo 'links:'
-	for ((i = 0; i + 1 < ports; i += 2)); do echo "  l$i: {ports: [p$i, p$((i + 1))]}"; done
-} >"$run/topology.yaml"
+pairs_of_ports "$ports" >"$run/topology.yaml"
 resident() { awk '/VmRSS/ {print $2}' "/proc/$switch_pid/status"; }
 descriptors() { ls "/proc/$switch_pid/fd" | wc -l; }
 now() { date +%s%N; }

@@ -27,6 +27,13 @@ internal sealed class BlockRig : IDisposable
         return (server, Client(features));
     }
 
+    /// <summary>Links another port, "other", to the server.</summary>
+    public void AddOther()
+    {
+        Switch.AddPort("other", queuePairs: 2, type: PortType.Block);
+        Switch.AddLink("d2", "other", "store");
+    }
+
     /// <summary>A client, as soon as its port is open.</summary>
     public DiskClient Client(ulong? features = null, string port = "disk")
     {

@@ -173,8 +173,7 @@ public class RequestTests
     public void SeveralClientsShareAServer()
     {
         using var rig = new BlockRig();
-        rig.Switch.AddPort("other", queuePairs: 2, type: InterGuest.Switch.Ports.PortType.Block);
-        rig.Switch.AddLink("d2", "other", "store");
+        rig.AddOther();
         var (server, client) = rig.Run();
         using var _ = server;
         using var __ = client;
