@@ -67,7 +67,7 @@ public sealed class NetJoin : Join
         // Pages written are noted on the long way alone.
         if (target.Queue.Log == null)
             _pump = new FramePump(
-                source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, _check.Untranslated, _check.MaxUntagged);
+                source.Queue, source.HeaderBytes, target.Queue, target.HeaderBytes, target.Mergeable, _check.Untranslated, _check.MaxUntagged);
     }
 
     /// <summary>Drops what a queue sends.</summary>
@@ -206,10 +206,10 @@ public sealed class NetJoin : Join
         // What is captured goes the long way, frame by frame; and nothing overtakes a frame that is half delivered.
         if (_pump == null || Tap != null || _translation is { IsPending: true })
             return 0;
-        int moved = _pump.Move(frames, Math.Min(Limit?.Left ?? long.MaxValue, WorkCost.Bytes(BurstWork)), out long bytes);
-        if (moved > 0)
-            Delivered(moved, bytes, WorkCost.OfPlain(moved, bytes));
-        return moved;
+        var moved = _pump.Move(WorkCost.Most(frames, BurstWork, Limit?.Left ?? long.MaxValue));
+        if (moved.Frames > 0)
+            Delivered(moved.Frames, moved.Bytes, WorkCost.Of(moved));
+        return moved.Frames;
     }
 
     /// <summary>Moves a frame, or one segment of a frame that is translated.</summary>

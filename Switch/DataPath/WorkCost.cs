@@ -13,11 +13,13 @@ internal static class WorkCost
 
     private const int Chain = 4, Descriptor = 4, Headers = 16, BytesPerUnit = 256;
 
-    /// <summary>The bytes that are moved with so much work.</summary>
-    internal static long Bytes(int work) => (long)work * BytesPerUnit;
+    /// <summary>What may be moved at once.</summary>
+    internal static FrameTally Most(int frames, int work, long bytes) =>
+        new(frames, Math.Min(bytes, (long)work * BytesPerUnit), work / Descriptor);
 
-    /// <summary>Of frames in one descriptor each.</summary>
-    internal static int OfPlain(int frames, long bytes) => frames * (Chain + 1) + (int)(bytes / BytesPerUnit);
+    /// <summary>Of frames that went the short way.</summary>
+    internal static int Of(in FrameTally moved) =>
+        moved.Frames * (Chain + 1) + (moved.Descriptors - 2 * moved.Frames) * Descriptor + (int)(moved.Bytes / BytesPerUnit);
 
     /// <summary>Of taking a chain and moving its bytes.</summary>
     internal static int Of(Chain chain, long bytes) => Chain + Descriptor * chain.Descriptors + (int)(bytes / BytesPerUnit);

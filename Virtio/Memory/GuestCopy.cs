@@ -44,11 +44,14 @@ public static unsafe class GuestCopy
     /// <summary>64 to <see cref="LargestByVectors"/> bytes; above, the C library knows better.</summary>
     private static void MoveByVectors(byte* from, byte* to, uint count)
     {
-        byte* last = from + count - 64;
-        long apart = to - from;
-        for (; from < last; from += 64)
-            Vector512.Store(Vector512.Load(from), from + apart);
-        Vector512.Store(Vector512.Load(last), last + apart);
+        byte* end = to + count - 64;
+        long apart = from - to;
+        var last = Vector512.Load(end + apart);
+        Vector512.Store(Vector512.Load(from), to);
+        // A store across two cache lines costs more than a load from two.
+        for (to = (byte*)(((nuint)to + 64) & ~(nuint)63); to < end; to += 64)
+            Vector512.StoreAligned(Vector512.Load(to + apart), to);
+        Vector512.Store(last, end);
     }
 
     private static void MoveOther(byte* from, byte* to, uint count)
@@ -57,9 +60,23 @@ public static unsafe class GuestCopy
             Libc.Memcpy(to, from, count);
         else if (count >= 16)
             MoveShort(from, to, count);
+        else if (count >= 8)
+            MoveEnds<ulong>(from, to, count);
+        else if (count >= 4)
+            MoveEnds<uint>(from, to, count);
         else
             for (uint i = 0; i < count; i++)
                 to[i] = from[i];
+    }
+
+    /// <summary>Bytes that two words cover.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MoveEnds<T>(byte* from, byte* to, uint count) where T : unmanaged
+    {
+        uint last = count - (uint)sizeof(T);
+        var (front, back) = (Unsafe.ReadUnaligned<T>(from), Unsafe.ReadUnaligned<T>(from + last));
+        Unsafe.WriteUnaligned(to, front);
+        Unsafe.WriteUnaligned(to + last, back);
     }
 
     /// <summary>16 to 63 bytes.</summary>

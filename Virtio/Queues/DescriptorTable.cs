@@ -31,10 +31,39 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
     /// <summary>Reads a descriptor, each half once.</summary>
     /// <param name="index">Inside the table.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Descriptor Read(uint index)
+    public Descriptor Read(uint index) => Read(table + index);
+
+    /// <summary>Walks the chain that begins at <paramref name="head"/> if it is plain: see <see cref="SplitQueue.TryPeekPieces"/>.</summary>
+    public bool TryGather(ushort head, Span<Segment> pieces, out int count, out ulong length)
     {
-        IndirectTable.Snapshot(table + index, out ulong low, out ulong high);
-        return Descriptor.From(low, high);
+        (count, length) = (0, 0);
+        var descriptor = Read(head);
+        var entries = table;
+        var most = (uint)size;
+        if (descriptor.Flags == Descriptor.Indirect)
+        {
+            if (IndirectTable.Open(memory, indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var opened) != QueueFault.None)
+                return false;
+            entries = (Descriptor*)opened.Together(ref _hint);
+            most = opened.Entries;
+            if (entries == null)
+                return false;
+            descriptor = Read(entries);
+        }
+        for (uint steps = 1; (descriptor.Flags & ~Descriptor.Next) == 0 && count < pieces.Length; steps++)
+        {
+            byte* start = memory.Translate(descriptor.Address, ref _hint, out ulong available);
+            if (descriptor.Length == 0 || descriptor.Length > available)
+                return false;
+            pieces[count++].Set(start, descriptor.Length);
+            length += descriptor.Length;
+            if (descriptor.Flags == 0)
+                return true;
+            if (descriptor.NextIndex >= most || steps == most)
+                return false;
+            descriptor = Read(entries + descriptor.NextIndex);
+        }
+        return false;
     }
 
     private QueueFault LoadIndirect(Chain chain, in Descriptor descriptor)
@@ -54,6 +83,13 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
                 return fault;
         }
         return QueueFault.ChainTooLong;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Descriptor Read(Descriptor* at)
+    {
+        IndirectTable.Snapshot(at, out ulong low, out ulong high);
+        return Descriptor.From(low, high);
     }
 
     /// <summary>Appends a buffer and goes to the next; false: the chain ends here, well or with a fault.</summary>

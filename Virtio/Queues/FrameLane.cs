@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using InterGuest.Virtio.Memory;
 
 namespace InterGuest.Virtio.Queues;
 
@@ -8,11 +9,20 @@ internal unsafe interface IFrameLane
     /// <summary>Looks at the next chain if it is one plain descriptor with these flags.</summary>
     bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain);
 
+    /// <summary>Looks at the next chain if all of it is readable, and there is nothing to say of any of its buffers.</summary>
+    bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain);
+
     /// <summary>Takes what was looked at.</summary>
     void Take(ChainTicket chain);
 
     /// <summary>Gives it back.</summary>
     void AddUsed(ChainTicket chain, uint written);
+
+    /// <summary>Where it stands.</summary>
+    QueuePosition Position { get; }
+
+    /// <summary>Undoes taking these, the last ones, of which none was given back.</summary>
+    void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before);
 }
 
 /// <summary>A split queue.</summary>
@@ -22,11 +32,18 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
     public bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain) =>
         queue.TryPeek(flags, out start, out length, out chain);
 
+    public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
+        queue.TryPeekPieces(pieces, out count, out length, out chain);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(ChainTicket chain) => queue.Take(chain);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddUsed(ChainTicket chain, uint written) => queue.AddUsed(chain, written);
+
+    public QueuePosition Position => queue.Position;
+
+    public void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before) => queue.Untake(chains, before);
 }
 
 /// <summary>A packed queue.</summary>
@@ -36,9 +53,16 @@ internal readonly unsafe struct PackedLane(PackedQueue queue) : IFrameLane
     public bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain) =>
         queue.TryPeek(flags, out start, out length, out chain);
 
+    public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
+        queue.TryPeekPieces(pieces, out count, out length, out chain);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(ChainTicket chain) => queue.Take(chain);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddUsed(ChainTicket chain, uint written) => queue.AddUsed(chain, written);
+
+    public QueuePosition Position => queue.Position;
+
+    public void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before) => queue.Rewind(before);
 }

@@ -36,6 +36,13 @@ internal readonly unsafe ref struct IndirectTable
             : QueueFault.None;
     }
 
+    /// <summary>Where it lies, if all of it is in one region; else null.</summary>
+    internal byte* Together(ref int hint)
+    {
+        byte* start = _memory.Translate(_address, ref hint, out ulong available);
+        return Entries * (ulong)Descriptor.Bytes <= available ? start : null;
+    }
+
     /// <summary>Reads both halves of an entry.</summary>
     internal bool TryRead(uint index, ref int hint, out ulong low, out ulong high)
     {

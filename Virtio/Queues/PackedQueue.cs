@@ -149,6 +149,32 @@ public sealed unsafe class PackedQueue : DeviceQueue
         return start != null;
     }
 
+    /// <summary>As <see cref="SplitQueue.TryPeekPieces"/>.</summary>
+    internal bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain)
+    {
+        (count, length, chain) = (0, 0, default);
+        var descriptor = Read(_next);
+        if (Broken || !_next.IsAvailable(descriptor.Flags))
+            return false;
+        int slots = 1;
+        if ((descriptor.Flags & ~ReservedFlags & ~(PackedDescriptor.Available | PackedDescriptor.Used)) == Descriptor.Indirect)
+        {
+            chain = new ChainTicket(descriptor.Id, 1);
+            return Outstanding < Size && TryGatherTable(descriptor, pieces, out count, out length);
+        }
+        for (var at = _next; Outstanding + slots <= Size && TryGather(descriptor, Descriptor.Write, pieces, ref count, ref length); slots++)
+        {
+            if ((descriptor.Flags & Descriptor.Next) == 0)
+            {
+                chain = new ChainTicket(descriptor.Id, (ushort)slots);
+                return true;
+            }
+            at.Advance(1, Size);
+            descriptor = Read(at);
+        }
+        return false;
+    }
+
     /// <summary>Takes what was looked at.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Take(ChainTicket chain)
@@ -156,6 +182,34 @@ public sealed unsafe class PackedQueue : DeviceQueue
         _next.Advance(chain.Slots, Size);
         _ahead = Math.Max(0, _ahead - chain.Slots);
         Outstanding += chain.Slots;
+    }
+
+    private bool TryGatherTable(in PackedDescriptor table, Span<Segment> pieces, out int count, out ulong length)
+    {
+        (count, length) = (0, 0);
+        if (IndirectTable.Open(Memory, Indirect, Size, table.Address, table.Length, table.Flags, out var opened) != QueueFault.None)
+            return false;
+        byte* entries = opened.Together(ref _hint);
+        if (entries == null)
+            return false;
+        ushort unwanted = OnlyReads ? (ushort)0 : Descriptor.Write;
+        for (uint i = 0; i < opened.Entries; i++)
+        {
+            IndirectTable.Snapshot(entries + i * Descriptor.Bytes, out ulong low, out ulong high);
+            if (!TryGather(PackedDescriptor.From(low, high), unwanted, pieces, ref count, ref length))
+                return false;
+        }
+        return true;
+    }
+
+    private bool TryGather(in PackedDescriptor descriptor, ushort unwanted, Span<Segment> pieces, ref int count, ref ulong length)
+    {
+        byte* start = Memory.Translate(descriptor.Address, ref _hint, out ulong available);
+        if ((descriptor.Flags & (Descriptor.Indirect | unwanted)) != 0 || descriptor.Length == 0 || descriptor.Length > available || count == pieces.Length)
+            return false;
+        pieces[count++].Set(start, descriptor.Length);
+        length += descriptor.Length;
+        return true;
     }
 
     private PopResult Taken(Chain chain, ChainTicket ticket, QueueFault fault)

@@ -169,19 +169,28 @@ public sealed unsafe class SplitQueue : DeviceQueue
     {
         start = null;
         length = 0;
-        chain = default;
-        if ((_nextAvailable == _knownAvailable && !LookForMore()) || Broken || Outstanding == Size)
+        if (!TryPeekHead(out chain))
             return false;
-        ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
-        if (head >= Size || _takenIn[head] == _batch)
-            return false;
-        var descriptor = _descriptors.Read(head);
+        var descriptor = _descriptors.Read(chain.Id);
         if (descriptor.Flags != flags)
             return false;
         length = descriptor.Length;
-        chain = new ChainTicket(head, 1);
         start = Map(descriptor.Address, length);
         return start != null;
+    }
+
+    /// <summary>
+    /// Looks at the next chain if it is readable as a whole, each of its buffers in one region and not empty, and the pieces
+    /// suffice. False: as <see cref="TryPeek"/>.
+    /// </summary>
+    /// <param name="pieces">Set to its buffers.</param>
+    /// <param name="count">How many they are.</param>
+    /// <param name="length">Of all of them.</param>
+    /// <param name="chain">To take it with.</param>
+    internal bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain)
+    {
+        (count, length) = (0, 0);
+        return TryPeekHead(out chain) && _descriptors.TryGather(chain.Id, pieces, out count, out length);
     }
 
     /// <summary>Takes what was looked at.</summary>
@@ -191,6 +200,29 @@ public sealed unsafe class SplitQueue : DeviceQueue
         _takenIn[chain.Id] = _batch;
         _nextAvailable++;
         Outstanding++;
+    }
+
+    /// <summary>Undoes taking these, the last ones, of which none was given back.</summary>
+    /// <param name="chains">The chains.</param>
+    /// <param name="before">Where the queue stood before.</param>
+    internal void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before)
+    {
+        foreach (var chain in chains)
+            _takenIn[chain.Id] = _batch - 1;
+        (_nextAvailable, Outstanding) = ((ushort)before.Next, before.Outstanding);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryPeekHead(out ChainTicket chain)
+    {
+        chain = default;
+        if (Broken || Outstanding == Size || (_nextAvailable == _knownAvailable && !LookForMore()))
+            return false;
+        ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
+        if (head >= Size || _takenIn[head] == _batch)
+            return false;
+        chain = new ChainTicket(head, 1);
+        return true;
     }
 
     private void BeginBatch()

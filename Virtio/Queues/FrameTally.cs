@@ -1,0 +1,16 @@
+namespace InterGuest.Virtio.Queues;
+
+/// <summary>How much was moved, or may be.</summary>
+/// <param name="Frames">Frames.</param>
+/// <param name="Bytes">Their bytes, without headers.</param>
+/// <param name="Descriptors">Descriptors they came in and went to.</param>
+public record struct FrameTally(int Frames, long Bytes, int Descriptors)
+{
+    /// <summary>One frame more.</summary>
+    internal void Add(uint bytes, int descriptors)
+    {
+        Frames++;
+        Bytes += bytes;
+        Descriptors += descriptors;
+    }
+}

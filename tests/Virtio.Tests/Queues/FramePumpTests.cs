@@ -1,0 +1,220 @@
+using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Queues;
+using InterGuest.Virtio.Tests.Fixtures;
+
+namespace InterGuest.Virtio.Tests.Queues;
+
+/// <summary>The short way of frames (VIRTIO 1.2, 5.1.6.2 and 5.1.6.4): what goes it, byte by byte, and what must be left as it was.</summary>
+public class FramePumpTests
+{
+    private const ulong Plain = Features.Version1 | Features.NetMergeableBuffers | Features.RingIndirectDescriptors;
+    private const int Size = 64, MaxFrame = 1514;
+
+    private static readonly FrameTally _plenty = new(32, 1 << 20, 1000);
+
+    public static TheoryData<bool, bool, int> Rings()
+    {
+        var rings = new TheoryData<bool, bool, int>();
+        for (int i = 0; i < 8; i++)
+            rings.Add((i & 1) != 0, (i & 2) != 0, (i & 4) != 0 ? Size : 0);
+        return rings;
+    }
+
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void AFrameInPiecesFillsAsManyBuffersAsItTakes(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        byte[] frame = Frame(1000), small = Frame(60);
+        pair.Send(frame, 12, 500, 1, 499);
+        pair.Send(small, 72);
+        pair.Offer(300, 12, 400, 1000, 80);
+
+        var moved = pair.Pump().Move(_plenty);
+
+        Assert.Equal(new FrameTally(2, 1060, 4 + 4 + 2), moved);
+        pair.Publish();
+        Assert.Equal([.. Header(buffers: 4), .. frame[..288]], pair.Received());
+        Assert.Equal(frame[288..300], pair.Received());
+        Assert.Equal(frame[300..700], pair.Received());
+        Assert.Equal(frame[700..], pair.Received());
+        Assert.Equal([.. Header(buffers: 1), .. small], pair.Received());
+        for (int i = 0; i < 2; i++)
+            Assert.True(pair.Source.Driver.TryGetUsed(out _, out uint written) && written == 0);
+        Assert.Equal(0, pair.Source.Driver.InFlight);
+    }
+
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void WithTooFewBuffersAllStaysWhereItIs(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        byte[] frame = Frame(1000);
+        pair.Send(frame, 512, 500);
+        pair.Offer(500, 500);
+
+        for (int i = 0; i < 3; i++)
+            pair.AssertLeft("too few buffers");
+
+        pair.Offer(12);
+        Assert.Equal(1, pair.Pump().Move(_plenty).Frames);
+        pair.Publish();
+        Assert.Equal([.. Header(buffers: 3), .. frame[..488]], pair.Received());
+        Assert.Equal(frame[488..988], pair.Received());
+        Assert.Equal(frame[988..], pair.Received());
+    }
+
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void AReceiverThatDoesNotMergeGetsAFrameInOneBuffer(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        byte[] frame = Frame(100);
+        pair.Send(frame, 12, 100);
+        pair.Send(Frame(101), 12, 101);
+        pair.Offer(112, 112, 112);
+
+        Assert.Equal(new FrameTally(1, 100, 3), pair.Pump(mergeable: false).Move(_plenty));
+
+        pair.Publish();
+        Assert.Equal([.. Header(buffers: 1), .. frame], pair.Received());
+        Assert.Empty(pair.Received());
+    }
+
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void WhatIsNotPlainIsLeftForTheLongWay(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        (string What, Action<Pair> Send)[] cases =
+        [
+            ("a frame too short", p => p.Send(Frame(13), 12, 13)),
+            ("a frame too long", p => p.Send(Frame(MaxFrame + 1), 12, MaxFrame + 1)),
+            ("a header in two pieces", p => p.Send(Frame(100), 11, 101)),
+            ("a header that asks for what nobody offered", p => p.Send([1, .. Header(0)[1..], .. Frame(100)], 12, 100)),
+            ("a buffer without bytes", p => p.Add([p.Source.Room(112), new(p.Source.Room(1).GuestAddress, 0), p.Source.Room(10)])),
+            ("a buffer that is nowhere", p => p.Add([p.Source.Room(112), new(0x10, 10)])),
+            ("a buffer that ends nowhere", p => p.Add([p.Source.Room(112), new(TwoSidedQueue.GuestBase + TwoSidedQueue.DefaultMemoryBytes - 5, 10)])),
+            ("more pieces than there is room for", p => p.Send(Frame(100), [12, .. Enumerable.Repeat(2, 50)])),
+        ];
+        foreach (var (what, send) in cases)
+        {
+            using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+            pair.Offer(2000, 2000);
+            send(pair);
+            pair.AssertLeft(what);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ABufferToBeWrittenIsNoPartOfAFrame(bool packed)
+    {
+        using var pair = new Pair(packed, packed, 0);
+        pair.Offer(2000);
+        pair.Add([pair.Source.Room(112), pair.Source.Room(10)], [pair.Source.Room(10)]);
+        pair.AssertLeft("a writable buffer");
+    }
+
+    [Fact]
+    public void ItEndsWithWhatItMayMove()
+    {
+        using var pair = new Pair(false, true, 0);
+        for (int i = 0; i < 6; i++)
+            pair.Send(Frame(100), 50, 62);
+        pair.Offer(200, 200, 200, 200, 200, 200);
+        var pump = pair.Pump();
+        Assert.Equal(new FrameTally(1, 100, 3), pump.Move(_plenty with { Frames = 1 }));
+        Assert.Equal(new FrameTally(2, 200, 6), pump.Move(_plenty with { Bytes = 101 }));
+        Assert.Equal(new FrameTally(2, 200, 6), pump.Move(_plenty with { Descriptors = 4 }));
+        Assert.Equal(new FrameTally(1, 100, 3), pump.Move(_plenty));
+    }
+
+    /// <summary>What was taken and put back is not in flight; what was not put back is.</summary>
+    [Fact]
+    public void ABufferThatComesTwiceIsFoundByTheLongWay()
+    {
+        using var pair = new Pair(false, false, 0);
+        pair.Send(Frame(300), 12, 300);
+        pair.Offer(100, 100);
+        pair.Target.Raw.Offer(0);
+        pair.AssertLeft("a head that comes twice");
+
+        Assert.Equal(PopResult.Chain, pair.Target.Pop());
+        Assert.Equal(PopResult.Chain, pair.Target.Pop());
+        Assert.Equal(PopResult.BadRing, pair.Target.Pop());
+        Assert.Equal(QueueFault.HeadInFlight, pair.Target.Device.Fault);
+    }
+
+    private static byte[] Header(byte buffers) => [.. new byte[NetHeader.BuffersOffset], buffers, 0];
+
+    private static byte[] Frame(int bytes)
+    {
+        byte[] frame = new byte[bytes];
+        new Random(bytes).NextBytes(frame);
+        return frame;
+    }
+
+    /// <summary>A transmit queue and a receive queue.</summary>
+    private sealed class Pair(bool packedSource, bool packedTarget, int maxIndirect) : IDisposable
+    {
+        private readonly List<DriverBuffer> _rooms = [];
+
+        internal TwoSidedQueue Source { get; } = new(Size, Plain | (packedSource ? Features.RingPacked : 0), maxIndirect, onlyReads: true);
+
+        internal TwoSidedQueue Target { get; } = new(Size, Plain | (packedTarget ? Features.RingPacked : 0));
+
+        public void Dispose()
+        {
+            Source.Dispose();
+            Target.Dispose();
+        }
+
+        internal FramePump Pump(bool mergeable = true) =>
+            new(Source.Device, NetHeader.Bytes, Target.Device, NetHeader.Bytes, mergeable, offloads: 0, MaxFrame);
+
+        /// <summary>Sends a frame with a header in front, unless it has one, in pieces of these sizes.</summary>
+        internal void Send(byte[] frame, params int[] pieces)
+        {
+            byte[] bytes = frame.Length == pieces.Sum() ? frame : [.. Header(0), .. frame];
+            Assert.Equal(bytes.Length, pieces.Sum());
+            var buffers = new DriverBuffer[pieces.Length];
+            for (int i = 0, at = 0; i < pieces.Length; at += pieces[i++])
+                buffers[i] = Source.Buffer(bytes.AsSpan(at, pieces[i]));
+            Add(buffers);
+        }
+
+        internal void Add(DriverBuffer[] readable, params DriverBuffer[] writable)
+        {
+            Assert.True(Source.Driver.TryAdd(readable, writable, 0));
+            Source.Driver.Publish();
+        }
+
+        internal void Offer(params int[] sizes)
+        {
+            foreach (int size in sizes)
+            {
+                _rooms.Add(Target.Room((uint)size));
+                Assert.True(Target.Driver.TryAdd([], [_rooms[^1]], _rooms.Count - 1));
+            }
+            Target.Driver.Publish();
+        }
+
+        internal void Publish()
+        {
+            Source.Device.PublishUsed();
+            Target.Device.PublishUsed();
+        }
+
+        /// <summary>The bytes of the buffer that is used next.</summary>
+        internal byte[] Received() =>
+            Target.Driver.TryGetUsed(out int room, out uint written) ? Target.Memory.At(_rooms[room].GuestAddress, (int)written).ToArray() : [];
+
+        internal void AssertLeft(string what)
+        {
+            var (source, target) = (Source.Device.State, Target.Device.State);
+            Assert.True(Pump().Move(_plenty) == default, what);
+            Assert.Equal((source, target, false, false), (Source.Device.State, Target.Device.State, Source.Device.HasUnpublished, Target.Device.HasUnpublished));
+        }
+    }
+}
