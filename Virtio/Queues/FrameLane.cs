@@ -12,6 +12,9 @@ internal unsafe interface IFrameLane
     /// <summary>Looks at the next chain if all of it is readable, and there is nothing to say of any of its buffers.</summary>
     bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain);
 
+    /// <summary>Begins to fetch bytes of the next chain's first buffer, if there is one.</summary>
+    void FetchNext(uint bytes);
+
     /// <summary>Takes what was looked at.</summary>
     void Take(ChainTicket chain);
 
@@ -35,6 +38,8 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
 
+    public void FetchNext(uint bytes) => queue.FetchNext(bytes);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(ChainTicket chain) => queue.Take(chain);
 
@@ -55,6 +60,8 @@ internal readonly unsafe struct PackedLane(PackedQueue queue) : IFrameLane
 
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
+
+    public void FetchNext(uint bytes) => queue.FetchNext(bytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Take(ChainTicket chain) => queue.Take(chain);

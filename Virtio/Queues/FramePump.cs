@@ -22,6 +22,9 @@ public sealed unsafe class FramePump(
     /// <summary>Pieces of a frame, and buffers that it fills: 64 KiB in pieces of 2 KiB, and a header apart.</summary>
     private const int MostPieces = 48;
 
+    /// <summary>So few frames at once have somebody wait for each.</summary>
+    private const int Few = 4;
+
     private readonly int _mostBuffers = mergeable ? MostPieces : 1;
 
     /// <summary>Moves frames until one is not for it.</summary>
@@ -44,6 +47,9 @@ public sealed unsafe class FramePump(
         while (moved.Frames < most.Frames && moved.Bytes < most.Bytes && moved.Descriptors < most.Descriptors)
             if (!TryMovePlain(from, to, ref moved) && !TryMovePieces(from, to, ref moved))
                 break;
+        // Until the next frame comes, the memory that it will go to: it is likely to be as long.
+        if (moved.Frames is > 0 and <= Few)
+            to.FetchNext((uint)targetHeader + (uint)(moved.Bytes / moved.Frames));
         return moved;
     }
 

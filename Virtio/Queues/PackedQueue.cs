@@ -175,6 +175,14 @@ public sealed unsafe class PackedQueue : DeviceQueue
         return false;
     }
 
+    /// <summary>As <see cref="SplitQueue.FetchNext"/>.</summary>
+    internal void FetchNext(uint bytes)
+    {
+        var descriptor = Read(_next);
+        if (_next.IsAvailable(descriptor.Flags))
+            CacheLines.Fetch(Map(descriptor.Address, 0), bytes);
+    }
+
     /// <summary>Takes what was looked at.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Take(ChainTicket chain)

@@ -193,6 +193,16 @@ public sealed unsafe class SplitQueue : DeviceQueue
         return TryPeekHead(out chain) && _descriptors.TryGather(chain.Id, pieces, out count, out length);
     }
 
+    /// <summary>Begins to fetch bytes of the next chain's first buffer, if one is known to be there.</summary>
+    internal void FetchNext(uint bytes)
+    {
+        if (_nextAvailable == _knownAvailable)
+            return;
+        ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
+        if (head < Size)
+            CacheLines.Fetch(Map(_descriptors.Read(head).Address, 0), bytes);
+    }
+
     /// <summary>Takes what was looked at.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Take(ChainTicket chain)

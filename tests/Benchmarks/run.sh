@@ -29,7 +29,7 @@ usage() {
 
 rounds=5 out=$root/artifacts/benchmarks peer=$net/dpdk.sh
 sizes="64 256 512 1024 1518 9000 65000" modes="split+mrg packed+mrg" traffic="oneway pingpong flood" seconds=1 pass=()
-while getopts R:o:s:m:t:n:A:q:p:g:c:M:N:F:Sh option; do
+while getopts R:o:s:m:t:n:w:A:q:p:g:c:M:N:F:Sh option; do
 	case $option in
 	R) rounds=$OPTARG ;;
 	o) out=$OPTARG ;;

@@ -16,6 +16,7 @@
 #                    pingpong  one frame circulates: ns is one hop, driver included
 #                    flood     open loop: A sends all it can, B swallows it
 #   -n 2   seconds per point          -r 1   runs (everything restarted each run)
+#   -w 2   seconds of traffic before the first point after a start, whichever switch
 #   -q 1024 ring size                 -p 512 frames in circulation per direction
 #   -g 0   CPU of the generator       -c 1   CPU of the switch
 #   -M auto  guest memory: huge (2 MB pages, reserved for the run if root), nohuge, auto
@@ -41,11 +42,11 @@
 # Needs: Debian package dpdk; bash, coreutils, grep, sed, mawk, util-linux.
 set -u
 usage() { sed -n '2,/^# Needs/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-SIZES="64 256 512 1024 1518 9000 65000" MODES="split+mrg" TRAFFIC=oneway SECS=2 RUNS=1
+SIZES="64 256 512 1024 1518 9000 65000" MODES="split+mrg" TRAFFIC=oneway SECS=2 RUNS=1 WARM=2
 QSIZE=1024 POP=512 GCPU=0 SCPU=1 MEM=auto LOCK= TSV=0 KEEP=0 PROBE=1 NEAR=300
 NICE=$([ "$(id -u)" = 0 ] && echo -20 || echo 0)
-while getopts s:m:t:n:r:q:p:g:c:M:L:TN:F:Skh o; do case $o in
-    s) SIZES=$OPTARG ;; m) MODES=$OPTARG ;; t) TRAFFIC=$OPTARG ;; n) SECS=$OPTARG ;;
+while getopts s:m:t:n:w:r:q:p:g:c:M:L:TN:F:Skh o; do case $o in
+    s) SIZES=$OPTARG ;; m) MODES=$OPTARG ;; t) TRAFFIC=$OPTARG ;; n) SECS=$OPTARG ;; w) WARM=$OPTARG ;;
     r) RUNS=$OPTARG ;; q) QSIZE=$OPTARG ;; p) POP=$OPTARG ;; g) GCPU=$OPTARG ;;
     c) SCPU=$OPTARG ;; M) MEM=$OPTARG ;; L) LOCK=$OPTARG ;; T) TSV=1 ;;
     N) NICE=$OPTARG ;; k) KEEP=1 ;; F) NEAR=$OPTARG ;; S) PROBE=0 ;; *) usage ;;
@@ -215,7 +216,7 @@ measure() {
               "start tx_first $k" "stop" "set portlist 0,1" "set burst 32"
             g "start" ;;
     esac
-    gsync || return 1; sleep .4
+    gsync || return 1; sleep "$warm"; warm=.4
     for p in $ports; do g "show port stats $p"; done; gsync || return 1
     g0=$(got $ports); s0=$(sample); sleep "$SECS"; s1=$(sample)
     for p in $ports; do g "show port stats $p"; done; gsync || return 1
@@ -240,7 +241,7 @@ measure() {
 }
 # group MODE TRAFFIC MBUF RUN SIZE...: fresh switch, fresh generator, some sizes
 group() {
-    local mode=$1 traffic=$2 mbuf=$3 run=$4 s ok=1; shift 4
+    local mode=$1 traffic=$2 mbuf=$3 run=$4 s ok=1 warm=$WARM; shift 4
     [ -n "$LOCK" ] && { exec 9>"$LOCK"; flock 9; }
     IDLE=-
     if start_switch "${CMD[@]}" && start_gen "$mode" "$mbuf" "$([ "$traffic" = flood ] && echo "$1" || echo -)" "$1"; then
