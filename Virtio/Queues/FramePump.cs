@@ -117,7 +117,7 @@ public sealed unsafe class FramePump(
             }
             to.AddUsed(tickets[buffer], buffer == 0 ? size + (uint)targetHeader : size);
         }
-        if (buffers > 1)
+        if (buffers > 1) // known from the start, but written behind the bytes, as the long way does: buffers may overlap
             Unsafe.WriteUnaligned(start + NetHeader.BuffersOffset, (ushort)buffers);
         from.Take(chain);
         from.AddUsed(chain, 0);
