@@ -46,6 +46,16 @@ public class CampaignTests
         return data;
     }
 
+    /// <summary>What one notes ends neither the process nor the other's note.</summary>
+    [Fact]
+    public void TwoCampaignsOfOneFuzzerMayRun()
+    {
+        using var first = new RunningInput("split");
+        using var second = new RunningInput("split");
+        first.Set([1, 2, 3]);
+        second.Set([4, 5]);
+    }
+
     /// <summary>The same seed makes the same cases.</summary>
     [Theory]
     [InlineData("blocks")]
