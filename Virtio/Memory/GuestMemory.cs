@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Native;
 
 namespace InterGuest.Virtio.Memory;
@@ -141,6 +142,17 @@ public sealed unsafe class GuestMemory
             }
         }
         return Search(guestAddress, ref hint, out available);
+    }
+
+    /// <summary>The host address of a range, if all of it is in one region; else null.</summary>
+    /// <param name="guestAddress">Any number.</param>
+    /// <param name="length">Bytes.</param>
+    /// <param name="hint">As in <see cref="Translate"/>.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal byte* Map(ulong guestAddress, ulong length, ref int hint)
+    {
+        byte* start = Translate(guestAddress, ref hint, out ulong available);
+        return length <= available ? start : null;
     }
 
     /// <summary>Reads bytes at one of the front-end's addresses, all inside one region.</summary>

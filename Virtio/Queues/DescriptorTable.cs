@@ -52,8 +52,8 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
         }
         for (uint steps = 1; (descriptor.Flags & ~Descriptor.Next) == 0 && count < pieces.Length; steps++)
         {
-            byte* start = memory.Translate(descriptor.Address, ref _hint, out ulong available);
-            if (descriptor.Length == 0 || descriptor.Length > available)
+            byte* start = memory.Map(descriptor.Address, descriptor.Length, ref _hint);
+            if (start == null || descriptor.Length == 0)
                 return false;
             pieces[count++].Set(start, descriptor.Length);
             length += descriptor.Length;

@@ -136,11 +136,7 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     /// <summary>Where a buffer lies, if all of it is in one region; else null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private protected byte* Map(ulong address, uint length)
-    {
-        byte* start = Memory.Translate(address, ref _hint, out ulong available);
-        return length <= available ? start : null;
-    }
+    private protected byte* Map(ulong address, uint length) => Memory.Map(address, length, ref _hint);
 
     /// <summary>Nothing in the ring can be believed from now on.</summary>
     private protected PopResult Break(QueueFault fault)

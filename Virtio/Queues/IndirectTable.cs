@@ -37,11 +37,7 @@ internal readonly unsafe ref struct IndirectTable
     }
 
     /// <summary>Where it lies, if all of it is in one region; else null.</summary>
-    internal byte* Together(ref int hint)
-    {
-        byte* start = _memory.Translate(_address, ref hint, out ulong available);
-        return Entries * (ulong)Descriptor.Bytes <= available ? start : null;
-    }
+    internal byte* Together(ref int hint) => _memory.Map(_address, Entries * (ulong)Descriptor.Bytes, ref hint);
 
     /// <summary>Reads both halves of an entry.</summary>
     internal bool TryRead(uint index, ref int hint, out ulong low, out ulong high)

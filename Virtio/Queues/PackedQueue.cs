@@ -212,8 +212,8 @@ public sealed unsafe class PackedQueue : DeviceQueue
 
     private bool TryGather(in PackedDescriptor descriptor, ushort unwanted, Span<Segment> pieces, ref int count, ref ulong length)
     {
-        byte* start = Memory.Translate(descriptor.Address, ref _hint, out ulong available);
-        if ((descriptor.Flags & (Descriptor.Indirect | unwanted)) != 0 || descriptor.Length == 0 || descriptor.Length > available || count == pieces.Length)
+        byte* start = Map(descriptor.Address, descriptor.Length);
+        if ((descriptor.Flags & (Descriptor.Indirect | unwanted)) != 0 || start == null || descriptor.Length == 0 || count == pieces.Length)
             return false;
         pieces[count++].Set(start, descriptor.Length);
         length += descriptor.Length;
