@@ -154,9 +154,10 @@ public sealed class NetJoin : Join
         int before = _spent;
         while (frames > 0 && result == TransferResult.More && _spent < budget)
         {
-            frames -= Pump(frames);
-            if (frames-- > 0)
-                result = TransferOne();
+            if (TryPump(ref frames))
+                continue;
+            result = TransferOne();
+            frames--;
         }
         if (_spent > before)
             Source.Counters.Taken();
@@ -200,16 +201,20 @@ public sealed class NetJoin : Join
             target.Queue.DisableKicks();
     }
 
-    /// <summary>Moves the plain frames that come next, by the short way.</summary>
-    private int Pump(int frames)
+    /// <summary>Moves the frames that come next by the short way.</summary>
+    /// <returns>Whether it moved as many as it may at once; if not, the next frame is not for it, or there is none.</returns>
+    private bool TryPump(ref int frames)
     {
         // What is captured goes the long way, frame by frame; and nothing overtakes a frame that is half delivered.
         if (_pump == null || Tap != null || _translation is { IsPending: true })
-            return 0;
-        var moved = _pump.Move(WorkCost.Most(frames, BurstWork, Limit?.Left ?? long.MaxValue));
-        if (moved.Frames > 0)
-            Delivered(moved.Frames, moved.Bytes, WorkCost.Of(moved));
-        return moved.Frames;
+            return false;
+        var most = WorkCost.Most(frames, BurstWork, Limit?.Left ?? long.MaxValue);
+        var moved = _pump.Move(most);
+        if (moved.Frames == 0)
+            return false;
+        Delivered(moved.Frames, moved.Bytes, WorkCost.Of(moved));
+        frames -= moved.Frames;
+        return moved.Reaches(most);
     }
 
     /// <summary>Moves a frame, or one segment of a frame that is translated.</summary>

@@ -6,6 +6,9 @@ namespace InterGuest.Virtio.Queues;
 /// <param name="Descriptors">Descriptors they came in and went to.</param>
 public record struct FrameTally(int Frames, long Bytes, int Descriptors)
 {
+    /// <summary>Whether it is as much as may be, by one of the three.</summary>
+    public readonly bool Reaches(in FrameTally most) => Frames >= most.Frames || Bytes >= most.Bytes || Descriptors >= most.Descriptors;
+
     /// <summary>One frame more.</summary>
     internal void Add(uint bytes, int descriptors)
     {

@@ -38,6 +38,23 @@ public class FrameTests
         Assert.Equal(Frames.Sizes.Sum(), wire.Link.Bytes);
     }
 
+    /// <summary>Frames that take 16 buffers each, of which as many go at once as make half a turn: what they cost tells which way they went.</summary>
+    [Fact]
+    public void FramesInPiecesAllGoTheShortWay()
+    {
+        const int frames = 12, atOnce = 8, bytes = 1500, descriptors = 17;
+        using var wire = new Wire(new() { QueueSize = 256 }, new() { QueueSize = 256, Features = Wire.Mergeable, ReceiveBufferBytes = 100 });
+        for (int i = 0; i < frames; i++)
+            wire.Sender.Send(Frames.Numbered(i, bytes));
+        using var join = new NetJoin(wire.Source, wire.Target, TimeSpan.Zero, wire.Link);
+
+        Assert.Equal(TurnResult.Idle, join.Turn(int.MaxValue, out int spent));
+
+        wire.AssertAccounted(frames, frames);
+        Assert.Equal(Cost(atOnce) + Cost(frames - atOnce), spent);
+        int Cost(int count) => WorkCost.Of(new(count, count * bytes, count * descriptors));
+    }
+
     [Theory]
     [InlineData(TestGuest.PlainFeatures, Wire.Legacy)]
     [InlineData(Wire.Legacy, TestGuest.PlainFeatures)]
