@@ -8,6 +8,14 @@ internal static unsafe class CacheLines
 {
     private const uint Bytes = 64, Most = 32 * Bytes;
 
+    /// <summary>Begins to fetch one line.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void FetchOne(byte* at)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch0(at);
+    }
+
     /// <summary>Begins to fetch the lines of a range; of a long one the first alone: the CPU sees by itself how it goes on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Fetch(byte* start, uint bytes)

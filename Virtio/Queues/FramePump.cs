@@ -44,8 +44,8 @@ public sealed unsafe class FramePump(
         where TTarget : struct, IFrameLane
     {
         var moved = default(FrameTally);
-        while (moved.Frames < most.Frames && moved.Bytes < most.Bytes && moved.Descriptors < most.Descriptors)
-            if (!TryMovePlain(from, to, ref moved) && !TryMovePieces(from, to, ref moved))
+        while (!moved.Reaches(most))
+            if (!TryMovePlain(from, to, ref moved) && !TryMovePieces(from, to, most, ref moved))
                 break;
         // Until the next frame comes, the memory that it will go to: it is likely to be as long.
         if (moved.Frames is > 0 and <= Few)
@@ -77,10 +77,25 @@ public sealed unsafe class FramePump(
         return true;
     }
 
-    /// <summary>A frame in pieces, or one that takes several buffers.</summary>
+    /// <summary>Frames in pieces, or that take several buffers, until one is not for it. False: not even the first is.</summary>
     [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool TryMovePieces<TSource, TTarget>(TSource from, TTarget to, ref FrameTally moved)
+    private bool TryMovePieces<TSource, TTarget>(TSource from, TTarget to, in FrameTally most, ref FrameTally moved)
+        where TSource : struct, IFrameLane
+        where TTarget : struct, IFrameLane
+    {
+        var copies = new CopyBatch(stackalloc CopyBatch.Entry[CopyBatch.Room]);
+        int before = moved.Frames;
+        while (!moved.Reaches(most) && TryPutOff(from, to, ref copies, ref moved))
+            ;
+        copies.Run();
+        return moved.Frames > before;
+    }
+
+    /// <summary>A frame in pieces: all that is to be done, but for the copies.</summary>
+    [SkipLocalsInit]
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryPutOff<TSource, TTarget>(TSource from, TTarget to, ref CopyBatch copies, ref FrameTally moved)
         where TSource : struct, IFrameLane
         where TTarget : struct, IFrameLane
     {
@@ -96,8 +111,7 @@ public sealed unsafe class FramePump(
         if (buffers == 0)
             return false;
 
-        byte* start = rooms[0].Start;
-        header.Write(start, targetHeader, buffers: 1);
+        header.Write(rooms[0].Start, targetHeader, (ushort)buffers);
         pieces[0].Skip((uint)sourceHeader);
         rooms[0].Skip((uint)targetHeader);
         var left = (uint)frameBytes;
@@ -111,14 +125,12 @@ public sealed unsafe class FramePump(
                 if (pieces[piece].Length == 0)
                     piece++;
                 uint run = (uint)Math.Min(pieces[piece].Length, end - room);
-                GuestCopy.Move(pieces[piece].Start, room, run);
+                copies.Add(pieces[piece].Start, room, run);
                 pieces[piece].Skip(run);
                 room += run;
             }
             to.AddUsed(tickets[buffer], buffer == 0 ? size + (uint)targetHeader : size);
         }
-        if (buffers > 1) // known from the start, but written behind the bytes, as the long way does: buffers may overlap
-            Unsafe.WriteUnaligned(start + NetHeader.BuffersOffset, (ushort)buffers);
         from.Take(chain);
         from.AddUsed(chain, 0);
         moved.Add((uint)frameBytes, count + buffers);

@@ -21,7 +21,7 @@ public sealed class NetJoinFuzzer : IFuzzer
     private const ulong ReceiveOffloads = Features.NetGuestChecksum | Features.NetGuestTso4 | Features.NetGuestTso6;
 
     private readonly Arena _sender = new(96 << 10);
-    private readonly Arena _receiver = new(96 << 10);
+    private readonly Arena _receiver = new(96 << 10) { InAnyOrder = true }; // buffers may overlap, frames are copied together
 
     /// <inheritdoc/>
     public string Name => FuzzerName;

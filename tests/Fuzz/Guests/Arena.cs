@@ -18,7 +18,7 @@ internal sealed class Arena : IDisposable
     private readonly byte[] _fresh;
     private readonly List<RegionLayout> _regions = [];
     private readonly HashSet<(int Offset, byte Value)> _loose = [];
-    private List<(int Offset, byte Before)>? _attempt;
+    private readonly HashSet<int> _written = [];
 
     public Arena(int bytes)
     {
@@ -44,6 +44,9 @@ internal sealed class Arena : IDisposable
     /// <summary>The device's view, held by the arena.</summary>
     public GuestMemory Memory { get; private set; } = GuestMemory.Empty;
 
+    /// <summary>Whether the device may write in another order than the model: what it writes twice before a check may be either.</summary>
+    public bool InAnyOrder { get; init; }
+
     /// <summary>Begins a case: no regions, and bytes as at the beginning.</summary>
     public void Reset()
     {
@@ -51,7 +54,7 @@ internal sealed class Arena : IDisposable
         Memory = GuestMemory.Empty;
         _regions.Clear();
         _loose.Clear();
-        _attempt = null;
+        _written.Clear();
         _fresh.CopyTo(Expected, 0);
         _fresh.CopyTo(Actual);
     }
@@ -109,33 +112,33 @@ internal sealed class Arena : IDisposable
         foreach (var piece in pieces)
         {
             int skipped = Math.Min(skip, piece.Length), here = Math.Min(piece.Length - skipped, bytes.Length);
-            var place = Expected.AsSpan(piece.Offset + skipped, here);
-            for (int i = 0; i < here && _attempt != null; i++)
-                _attempt.Add((piece.Offset + skipped + i, place[i]));
-            bytes[..here].CopyTo(place);
+            int offset = piece.Offset + skipped;
+            for (int i = offset; i < offset + here && InAnyOrder; i++)
+                if (!_written.Add(i))
+                    _loose.Add((i, Expected[i]));
+            bytes[..here].CopyTo(Expected.AsSpan(offset));
             skip -= skipped;
             bytes = bytes[here..];
         }
     }
 
-    /// <summary>From here on what the device writes may be for nothing.</summary>
-    public void BeginAttempt() => _attempt = [];
-
-    /// <summary>It was not for nothing.</summary>
-    public void EndAttempt() => _attempt = null;
-
     /// <summary>
-    /// It was: the bytes have been offered to the device, so that they may be what it wrote or what they were before. What
-    /// they are is seen at the next check.
+    /// The device may write, or not: the bytes have been offered to it, so that they may be what it wrote or what they were
+    /// before. What they are is seen at the next check.
     /// </summary>
-    public void GiveUpAttempt()
+    public void MayWrite(IEnumerable<Piece> pieces, ReadOnlySpan<byte> bytes)
     {
-        foreach (var (offset, before) in _attempt!)
+        foreach (var piece in pieces)
         {
-            _loose.Add((offset, before));
-            _loose.Add((offset, Expected[offset]));
+            int here = Math.Min(piece.Length, bytes.Length);
+            for (int i = 0; i < here; i++)
+            {
+                _loose.Add((piece.Offset + i, Expected[piece.Offset + i]));
+                _loose.Add((piece.Offset + i, bytes[i]));
+            }
+            bytes[..here].CopyTo(Expected.AsSpan(piece.Offset));
+            bytes = bytes[here..];
         }
-        _attempt = null;
     }
 
     /// <summary>Looks at every byte.</summary>
@@ -146,6 +149,7 @@ internal sealed class Arena : IDisposable
         for (; at < Bytes && _loose.Contains((at, Actual[at])); at += Actual[at..].CommonPrefixLength(Expected.AsSpan(at)))
             Expected[at] = Actual[at];
         _loose.Clear();
+        _written.Clear();
         if (at < Bytes)
             throw new FuzzException($"after {after}, byte {at} of the memory file is 0x{Actual[at]:x2} and should be 0x{Expected[at]:x2}; it {Name(at)}");
     }

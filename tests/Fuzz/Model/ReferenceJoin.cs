@@ -134,40 +134,38 @@ internal sealed class ReferenceJoin(ReferenceEnd source, ReferenceEnd target, bo
     /// <summary>Null: a buffer in between was bad; all are given back empty.</summary>
     private PutResult? PutFrom(ReferenceMark before, ushort head, ReferenceChain chain, byte[] header, ReadOnlySpan<byte> frame)
     {
-        var first = chain;
-        var taken = new List<(ushort Head, uint Written)>();
-        target.Arena.BeginAttempt();
         int room = (int)Math.Min(frame.Length, chain.WritableBytes - target.HeaderBytes);
-        target.Arena.Write(chain.Writable, [.. header.AsSpan(0, target.HeaderBytes), .. frame[..room]]);
-        taken.Add((head, (uint)(target.HeaderBytes + room)));
+        var filled = new List<(ushort Head, ReferenceChain Chain, byte[] Bytes)> { (head, chain, [.. header.AsSpan(0, target.HeaderBytes), .. frame[..room]]) };
         frame = frame[room..];
         while (frame.Length > 0)
         {
-            var pop = taken.Count < target.Queue.Place.Size ? target.Queue.Pop(out head, out chain!) : PopResult.Empty;
+            var pop = filled.Count < target.Queue.Place.Size ? target.Queue.Pop(out head, out chain!) : PopResult.Empty;
             if (pop == PopResult.Chain && chain.WritableBytes > 0)
             {
                 room = (int)Math.Min(frame.Length, chain.WritableBytes);
-                target.Arena.Write(chain.Writable, frame[..room]);
-                taken.Add((head, (uint)room));
+                filled.Add((head, chain, frame[..room].ToArray()));
                 frame = frame[room..];
                 continue;
             }
-            target.Arena.GiveUpAttempt();
+            foreach (var buffer in filled)
+                target.Arena.MayWrite(buffer.Chain.Writable, buffer.Bytes);
             if (pop is PopResult.Empty or PopResult.BadRing)
             {
                 target.Queue.Rewind(before);
-                return pop == PopResult.BadRing ? PutResult.Fault : taken.Count == target.Queue.Place.Size ? PutResult.TooLong : PutResult.NoBuffers;
+                return pop == PopResult.BadRing ? PutResult.Fault : filled.Count == target.Queue.Place.Size ? PutResult.TooLong : PutResult.NoBuffers;
             }
-            foreach (var (h, _) in taken)
-                target.Queue.Use(h, 0);
+            foreach (var buffer in filled)
+                target.Queue.Use(buffer.Head, 0);
             GiveBackEmpty(head);
             return null;
         }
-        target.Arena.EndAttempt();
-        if (taken.Count > 1)
-            target.Arena.WriteBehind(first.Writable, 10, BitConverter.GetBytes((ushort)taken.Count));
-        foreach (var (h, w) in taken)
-            target.Queue.Use(h, w);
+        if (filled.Count > 1)
+            BinaryPrimitives.WriteUInt16LittleEndian(filled[0].Bytes.AsSpan(10), (ushort)filled.Count);
+        foreach (var buffer in filled)
+        {
+            target.Arena.Write(buffer.Chain.Writable, buffer.Bytes);
+            target.Queue.Use(buffer.Head, (uint)buffer.Bytes.Length);
+        }
         return PutResult.Delivered;
     }
 

@@ -44,6 +44,29 @@ public class FramePumpTests
         Assert.Equal(0, pair.Source.Driver.InFlight);
     }
 
+    /// <summary>More pieces than copies are put off at once.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ManyFramesInPiecesGoTogether(bool packed)
+    {
+        using var pair = new Pair(packed, packed, maxIndirect: Size);
+        byte[][] frames = [.. Enumerable.Range(0, 14).Select(i => Frame(1000 + i))];
+        foreach (byte[] frame in frames)
+        {
+            pair.Send(frame, [12, .. Enumerable.Repeat(100, 9), frame.Length - 900]);
+            pair.Offer(512, 1000);
+        }
+
+        Assert.Equal(new FrameTally(14, frames.Sum(f => f.Length), 14 * 13), pair.Pump().Move(_plenty));
+        pair.Publish();
+        foreach (byte[] frame in frames)
+        {
+            Assert.Equal([.. Header(buffers: 2), .. frame[..500]], pair.Received());
+            Assert.Equal(frame[500..], pair.Received());
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Rings))]
     public void WithTooFewBuffersAllStaysWhereItIs(bool packedSource, bool packedTarget, int maxIndirect)
