@@ -64,7 +64,8 @@ public sealed class Vm(string name, string run, string qemu = "qemu-system-x86_6
     public async ValueTask DisposeAsync() => await Command.RunAsync(Script, ["kill", name, "--run", run]);
 
     private Task<string> StartAsync(string[] options, IEnumerable<string> arguments) =>
-        Command.MustAsync(Script, ["start", name, "--run", run, "--qemu", qemu, .. options, "--", .. arguments]);
+        // Longer than the script waits for QEMU itself: it then shows what QEMU said.
+        Command.MustAsync(Script, ["start", name, "--run", run, "--qemu", qemu, .. options, "--", .. arguments], TimeSpan.FromSeconds(100));
 
     private static string Number(int value) => value.ToString(CultureInfo.InvariantCulture);
 }
