@@ -66,6 +66,7 @@ internal static class Program
 
     // In this process: a project made on the fly would need a registry.
     private static ManualConfig Config() => ManualConfig.CreateEmpty()
+        .WithArtifactsPath(Path.Combine("artifacts", "benchmarks", "micro"))
         .AddJob(Job.ShortRun.WithToolchain(InProcessNoEmitToolchain.Instance))
         .AddDiagnoser(MemoryDiagnoser.Default)
         .AddColumnProvider(DefaultColumnProviders.Instance)
