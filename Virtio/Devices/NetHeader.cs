@@ -91,15 +91,24 @@ public struct NetHeader
         ChecksumOffset = checksumOffset,
     };
 
-    /// <summary>Writes the header where a guest has room for it.</summary>
+    /// <summary>The first eight bytes, of which these are flags and gso_type: where they are 0, nothing is asked for.</summary>
+    internal const ulong Asks = 0xffff;
+
+    /// <summary>The first eight bytes, as one word.</summary>
+    internal readonly ulong Low =>
+        Flags | (ulong)GsoType << 8 | (ulong)HeaderLength << 16 | (ulong)GsoSize << 32 | (ulong)ChecksumStart << 48;
+
+    /// <summary>Writes a header where a guest has room for it.</summary>
     /// <param name="room">So many bytes, which a translation found to be the guest's.</param>
     /// <param name="headerBytes"><see cref="Bytes"/> or <see cref="LegacyBytes"/>.</param>
+    /// <param name="low"><see cref="Low"/>.</param>
+    /// <param name="checksumOffset"><see cref="ChecksumOffset"/>.</param>
     /// <param name="buffers">As in <see cref="Write(Span{byte}, ushort)"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal readonly unsafe void Write(byte* room, int headerBytes, ushort buffers)
+    internal static unsafe void Write(byte* room, int headerBytes, ulong low, ushort checksumOffset, ushort buffers)
     {
-        Unsafe.WriteUnaligned(room, Flags | (ulong)GsoType << 8 | (ulong)HeaderLength << 16 | (ulong)GsoSize << 32 | (ulong)ChecksumStart << 48);
-        Unsafe.WriteUnaligned(room + sizeof(ulong), ChecksumOffset);
+        Unsafe.WriteUnaligned(room, low);
+        Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset);
         if (headerBytes == Bytes)
             Unsafe.WriteUnaligned(room + BuffersOffset, buffers);
     }

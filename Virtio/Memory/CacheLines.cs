@@ -16,6 +16,14 @@ internal static unsafe class CacheLines
             Sse.Prefetch0(at);
     }
 
+    /// <summary>Begins to fetch a line and the one behind it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void FetchTwo(byte* at)
+    {
+        FetchOne(at);
+        FetchOne(at + Bytes);
+    }
+
     /// <summary>Begins to fetch the lines of a range; of a long one the first alone: the CPU sees by itself how it goes on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Fetch(byte* start, uint bytes)

@@ -42,6 +42,7 @@ public static unsafe class GuestCopy
     }
 
     /// <summary>64 to <see cref="LargestByVectors"/> bytes; above, the C library knows better.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void MoveByVectors(byte* from, byte* to, uint count)
     {
         byte* end = to + count - 64;
@@ -54,6 +55,7 @@ public static unsafe class GuestCopy
         Vector512.Store(last, end);
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private static void MoveOther(byte* from, byte* to, uint count)
     {
         if (count > LargestByVectors)

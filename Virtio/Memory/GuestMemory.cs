@@ -128,6 +128,7 @@ public sealed unsafe class GuestMemory
     /// <param name="hint">The index of the region found last; updated.</param>
     /// <param name="available">Bytes from there to the region's end; 0 if there is no memory.</param>
     /// <returns>Null if there is no memory at that address.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal byte* Translate(ulong guestAddress, ref int hint, out ulong available)
     {
         var regions = _regions;

@@ -21,11 +21,14 @@ internal unsafe interface IFrameLane
     /// <summary>Gives it back.</summary>
     void AddUsed(ChainTicket chain, uint written);
 
-    /// <summary>Where it stands.</summary>
-    QueuePosition Position { get; }
+    /// <summary>Undoes taking one of the last ones, of which none was given back.</summary>
+    void Untake(ChainTicket chain);
 
-    /// <summary>Undoes taking these, the last ones, of which none was given back.</summary>
-    void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before);
+    /// <summary>Up to where chains are known to be available.</summary>
+    ushort Known { get; }
+
+    /// <summary>Forgets what was seen since then, unless it was taken.</summary>
+    void Unlook(ushort known);
 }
 
 /// <summary>A split queue.</summary>
@@ -46,9 +49,11 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddUsed(ChainTicket chain, uint written) => queue.AddUsed(chain, written);
 
-    public QueuePosition Position => queue.Position;
+    public void Untake(ChainTicket chain) => queue.Untake(chain);
 
-    public void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before) => queue.Untake(chains, before);
+    public ushort Known => queue.KnownAvailable;
+
+    public void Unlook(ushort known) => queue.Unlook(known);
 }
 
 /// <summary>A packed queue.</summary>
@@ -69,7 +74,12 @@ internal readonly unsafe struct PackedLane(PackedQueue queue) : IFrameLane
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddUsed(ChainTicket chain, uint written) => queue.AddUsed(chain, written);
 
-    public QueuePosition Position => queue.Position;
+    public void Untake(ChainTicket chain) => queue.Untake(chain);
 
-    public void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before) => queue.Rewind(before);
+    // Each descriptor tells of itself alone, when it is read.
+    public ushort Known => 0;
+
+    public void Unlook(ushort known)
+    {
+    }
 }

@@ -22,6 +22,9 @@ public sealed unsafe class FramePump(
     /// <summary>Pieces of a frame, and buffers that it fills: 64 KiB in pieces of 2 KiB, and a header apart.</summary>
     private const int MostPieces = 48;
 
+    /// <summary>Frames in one descriptor that are looked at before the first is copied.</summary>
+    private const int Together = 16;
+
     /// <summary>So few frames at once have somebody wait for each.</summary>
     private const int Few = 4;
 
@@ -39,42 +42,94 @@ public sealed unsafe class FramePump(
         _ => throw new InvalidOperationException("A format of queue that nobody made."),
     };
 
+    [SkipLocalsInit]
     private FrameTally Move<TSource, TTarget>(TSource from, TTarget to, FrameTally most)
         where TSource : struct, IFrameLane
         where TTarget : struct, IFrameLane
     {
+        Unsafe.SkipInit(out PlainFrames room);
+        Span<Plain> frames = room;
         var moved = default(FrameTally);
         while (!moved.Reaches(most))
-            if (!TryMovePlain(from, to, ref moved) && !TryMovePieces(from, to, most, ref moved))
+        {
+            var known = (from.Known, to.Known);
+            int taken = TakePlain(from, to, frames, most, ref moved);
+            int put = PutPlain(from, to, frames[..taken]);
+            if (put == taken && taken > 0)
+                continue;
+            UntakePlain(from, to, frames[put..taken], ref moved, known);
+            if (!TryMovePieces(from, to, most, ref moved))
                 break;
+        }
         // Until the next frame comes, the memory that it will go to: it is likely to be as long.
         if (moved.Frames is > 0 and <= Few)
             to.FetchNext((uint)targetHeader + (uint)(moved.Bytes / moved.Frames));
         return moved;
     }
 
-    /// <summary>A frame in one descriptor, into one buffer.</summary>
+    /// <summary>
+    /// Takes frames in one descriptor, and a buffer of one descriptor for each, and has their beginnings fetched: all of them
+    /// are on their way at once while the next are looked at.
+    /// </summary>
+    /// <returns>How many, until one is not for it.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryMovePlain<TSource, TTarget>(TSource from, TTarget to, ref FrameTally moved)
+    private int TakePlain<TSource, TTarget>(TSource from, TTarget to, Span<Plain> frames, in FrameTally most, ref FrameTally moved)
         where TSource : struct, IFrameLane
         where TTarget : struct, IFrameLane
     {
-        if (!from.TryPeek(0, out byte* start, out uint length, out var chain) || length < (uint)(sourceHeader + NetHeader.MinFrame))
-            return false;
-        uint frameBytes = length - (uint)sourceHeader;
-        if (frameBytes > maxFrame || !TryReadHeader(start, frameBytes, out var header))
-            return false;
-        if (!to.TryPeek(Descriptor.Write, out byte* room, out uint size, out var buffer) || size < (uint)targetHeader
-            || size - (uint)targetHeader < frameBytes)
-            return false;
-        header.Write(room, targetHeader, buffers: 1);
-        GuestCopy.Move(start + sourceHeader, room + targetHeader, frameBytes);
-        to.Take(buffer);
-        to.AddUsed(buffer, (uint)targetHeader + frameBytes);
-        from.Take(chain);
-        from.AddUsed(chain, 0);
-        moved.Add(frameBytes, descriptors: 2);
-        return true;
+        int taken = 0;
+        for (; taken < frames.Length && !moved.Reaches(most); taken++)
+        {
+            if (!from.TryPeek(0, out byte* start, out uint length, out var chain) || length < (uint)(sourceHeader + NetHeader.MinFrame))
+                break;
+            uint bytes = length - (uint)sourceHeader;
+            if (bytes > maxFrame || !to.TryPeek(Descriptor.Write, out byte* room, out uint size, out var buffer) || size < (uint)targetHeader
+                || size - (uint)targetHeader < bytes)
+                break;
+            from.Take(chain);
+            to.Take(buffer);
+            CacheLines.FetchTwo(start);
+            CacheLines.FetchTwo(room);
+            frames[taken] = new Plain { Start = start, Room = room, Bytes = bytes, Chain = chain, Buffer = buffer };
+            moved.Add(bytes, descriptors: 2);
+        }
+        return taken;
+    }
+
+    /// <summary>Copies frames that were taken, and gives them back.</summary>
+    /// <returns>How many, until the header of one asks for more than this way can do.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int PutPlain<TSource, TTarget>(TSource from, TTarget to, Span<Plain> frames)
+        where TSource : struct, IFrameLane
+        where TTarget : struct, IFrameLane
+    {
+        int put = 0;
+        foreach (ref readonly var frame in frames)
+        {
+            if (!TryReadHeader(frame.Start, frame.Bytes, out ulong low, out ushort offset))
+                break;
+            NetHeader.Write(frame.Room, targetHeader, low, offset, buffers: 1);
+            GuestCopy.Move(frame.Start + sourceHeader, frame.Room + targetHeader, frame.Bytes);
+            to.AddUsed(frame.Buffer, (uint)targetHeader + frame.Bytes);
+            from.AddUsed(frame.Chain, 0);
+            put++;
+        }
+        return put;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void UntakePlain<TSource, TTarget>(TSource from, TTarget to, ReadOnlySpan<Plain> frames, ref FrameTally moved, (ushort From, ushort To) known)
+        where TSource : struct, IFrameLane
+        where TTarget : struct, IFrameLane
+    {
+        foreach (ref readonly var frame in frames)
+        {
+            from.Untake(frame.Chain);
+            to.Untake(frame.Buffer);
+            moved.Remove(frame.Bytes, descriptors: 2);
+        }
+        from.Unlook(known.From);
+        to.Unlook(known.To);
     }
 
     /// <summary>Frames in pieces, or that take several buffers, until one is not for it. False: not even the first is.</summary>
@@ -105,13 +160,13 @@ public sealed unsafe class FramePump(
             || length < (ulong)(sourceHeader + NetHeader.MinFrame) || pieces[0].Length < (uint)sourceHeader)
             return false;
         ulong frameBytes = length - (ulong)sourceHeader;
-        if (frameBytes > maxFrame || !TryReadHeader(pieces[0].Start, (uint)frameBytes, out var header))
+        if (frameBytes > maxFrame || !TryReadHeader(pieces[0].Start, (uint)frameBytes, out ulong low, out ushort offset))
             return false;
         int buffers = TakeBuffers(to, (uint)frameBytes + (uint)targetHeader, rooms, tickets);
         if (buffers == 0)
             return false;
 
-        header.Write(rooms[0].Start, targetHeader, (ushort)buffers);
+        NetHeader.Write(rooms[0].Start, targetHeader, low, offset, (ushort)buffers);
         pieces[0].Skip((uint)sourceHeader);
         rooms[0].Skip((uint)targetHeader);
         var left = (uint)frameBytes;
@@ -140,7 +195,6 @@ public sealed unsafe class FramePump(
     /// <summary>Takes as many buffers as hold so many bytes, of which the first holds the header; or none, if there are not.</summary>
     private int TakeBuffers<TTarget>(TTarget to, uint bytes, Span<Segment> rooms, Span<ChainTicket> tickets) where TTarget : struct, IFrameLane
     {
-        var before = to.Position;
         uint least = (uint)targetHeader;
         int buffers = 0;
         for (; buffers < _mostBuffers; least = 1)
@@ -154,18 +208,26 @@ public sealed unsafe class FramePump(
                 return buffers;
             bytes -= size;
         }
-        to.Untake(tickets[..buffers], before);
+        foreach (var ticket in tickets[..buffers])
+            to.Untake(ticket);
         return 0;
     }
 
     /// <summary>Reads the header once; most frames ask for nothing.</summary>
+    /// <param name="start">The header.</param>
+    /// <param name="frameBytes">Of the frame behind it.</param>
+    /// <param name="low">The first eight bytes of what the receiver may believe.</param>
+    /// <param name="offset">The two behind them.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryReadHeader(byte* start, uint frameBytes, out NetHeader header)
+    private bool TryReadHeader(byte* start, uint frameBytes, out ulong low, out ushort offset)
     {
-        ulong low = Unsafe.ReadUnaligned<ulong>(start);
-        ushort offset = Unsafe.ReadUnaligned<ushort>(start + sizeof(ulong));
-        header = default;
-        return (low & 0xffff) == 0 || TryReadOffloads(low, offset, frameBytes, out header);
+        ulong asked = Unsafe.ReadUnaligned<ulong>(start);
+        (low, offset) = (0, 0);
+        if ((asked & NetHeader.Asks) == 0)
+            return true;
+        bool good = TryReadOffloads(asked, Unsafe.ReadUnaligned<ushort>(start + sizeof(ulong)), frameBytes, out var header);
+        (low, offset) = (header.Low, header.ChecksumOffset);
+        return good;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -173,5 +235,19 @@ public sealed unsafe class FramePump(
     {
         header = NetHeader.From(low, offset);
         return header.TrySanitize(frameBytes) && (header.NeededToReceive() & ~offloads) == 0;
+    }
+
+    /// <summary>A frame in one descriptor, and the buffer that it goes to.</summary>
+    private struct Plain
+    {
+        internal byte* Start, Room;
+        internal uint Bytes;
+        internal ChainTicket Chain, Buffer;
+    }
+
+    [InlineArray(Together)]
+    private struct PlainFrames
+    {
+        private Plain _first;
     }
 }

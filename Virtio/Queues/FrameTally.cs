@@ -16,4 +16,12 @@ public record struct FrameTally(int Frames, long Bytes, int Descriptors)
         Bytes += bytes;
         Descriptors += descriptors;
     }
+
+    /// <summary>One frame fewer.</summary>
+    internal void Remove(uint bytes, int descriptors)
+    {
+        Frames--;
+        Bytes -= bytes;
+        Descriptors -= descriptors;
+    }
 }

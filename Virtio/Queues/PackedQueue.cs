@@ -192,6 +192,14 @@ public sealed unsafe class PackedQueue : DeviceQueue
         Outstanding += chain.Slots;
     }
 
+    /// <summary>As <see cref="SplitQueue.Untake"/>.</summary>
+    internal void Untake(ChainTicket chain)
+    {
+        _next.Retreat(chain.Slots, Size);
+        _ahead += chain.Slots;
+        Outstanding -= chain.Slots;
+    }
+
     private bool TryGatherTable(in PackedDescriptor table, Span<Segment> pieces, out int count, out ulong length)
     {
         (count, length) = (0, 0);

@@ -49,4 +49,16 @@ internal struct RingCursor
         }
         Index = (ushort)index;
     }
+
+    /// <summary>Goes back by at most <paramref name="size"/> entries.</summary>
+    internal void Retreat(int entries, int size)
+    {
+        int index = Index - entries;
+        if (index < 0)
+        {
+            index += size;
+            Wrap = !Wrap;
+        }
+        Index = (ushort)index;
+    }
 }

@@ -60,10 +60,12 @@ public sealed unsafe class SplitQueue : DeviceQueue
     /// <inheritdoc/>
     public override PopResult TryPop(Chain chain)
     {
-        if (_nextAvailable == _knownAvailable && !LookForMore())
-            return Broken ? PopResult.BadRing : PopResult.Empty;
+        if (Broken)
+            return PopResult.BadRing;
+        if (_nextAvailable == _knownAvailable && !LookForMore(out bool jumped))
+            return jumped ? Break(QueueFault.AvailableIndexJumped) : PopResult.Empty;
         ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
-        if (Broken || head >= Size)
+        if (head >= Size)
             return Break(QueueFault.HeadOutOfRange);
         if (Outstanding == Size)
             return Break(QueueFault.TooManyInFlight);
@@ -212,21 +214,30 @@ public sealed unsafe class SplitQueue : DeviceQueue
         Outstanding++;
     }
 
-    /// <summary>Undoes taking these, the last ones, of which none was given back.</summary>
-    /// <param name="chains">The chains.</param>
-    /// <param name="before">Where the queue stood before.</param>
-    internal void Untake(ReadOnlySpan<ChainTicket> chains, QueuePosition before)
+    /// <summary>Undoes taking one of the last chains, of which none was given back: once for each of them, the order does not matter.</summary>
+    internal void Untake(ChainTicket chain)
     {
-        foreach (var chain in chains)
-            _takenIn[chain.Id] = _batch - 1;
-        (_nextAvailable, Outstanding) = ((ushort)before.Next, before.Outstanding);
+        _takenIn[chain.Id] = _batch - 1;
+        _nextAvailable--;
+        Outstanding--;
+    }
+
+    /// <summary>Up to where chains are known to be available: the index is read again when they are taken.</summary>
+    internal ushort KnownAvailable => _knownAvailable;
+
+    /// <summary>Forgets that the available index was read since then, unless what was known then is taken.</summary>
+    /// <param name="known">As <see cref="KnownAvailable"/> was.</param>
+    internal void Unlook(ushort known)
+    {
+        if ((short)(known - _nextAvailable) >= 0)
+            _knownAvailable = known;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private bool TryPeekHead(out ChainTicket chain)
     {
         chain = default;
-        if (Broken || Outstanding == Size || (_nextAvailable == _knownAvailable && !LookForMore()))
+        if (Broken || Outstanding == Size || (_nextAvailable == _knownAvailable && !LookForMore(out _)))
             return false;
         ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
         if (head >= Size || _takenIn[head] == _batch)
@@ -243,17 +254,14 @@ public sealed unsafe class SplitQueue : DeviceQueue
         _batch = 1;
     }
 
-    private bool LookForMore()
+    /// <summary>Reads the available index, when all that it showed before is taken.</summary>
+    private bool LookForMore(out bool jumped)
     {
-        if (Broken)
-            return false;
         ushort index = Volatile.Read(ref _available[1]);
         int more = (ushort)(index - _nextAvailable);
-        if (more > Size)
-        {
-            Break(QueueFault.AvailableIndexJumped);
+        jumped = more > Size;
+        if (jumped)
             return false;
-        }
         _knownAvailable = index;
         return more > 0;
     }

@@ -67,6 +67,55 @@ public class FramePumpTests
         }
     }
 
+    /// <summary>Frames in one descriptor are taken some at once: one that cannot go this way stays, and those behind it.</summary>
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void WhatWasTakenBehindOneThatCannotGoComesAgain(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        byte[][] frames = [.. Enumerable.Range(0, 40).Select(i => Frame(60 + i))];
+        for (int i = 0; i < frames.Length; i++)
+        {
+            pair.Send(i == 21 ? [1, .. Header(0)[1..], .. frames[i]] : frames[i], 12 + frames[i].Length);
+            pair.Offer(200);
+        }
+
+        Assert.Equal(new FrameTally(21, frames[..21].Sum(f => f.Length), 42), pair.Pump().Move(_plenty with { Frames = 40 }));
+        pair.Publish();
+        for (int i = 0; i < 3; i++)
+            pair.AssertLeft("a frame that asks for what nobody offered");
+        Assert.Equal(PopResult.Chain, pair.Source.Pop());
+        Assert.Equal(12ul + 81, pair.Source.Chain.Readable.Remaining);
+        pair.Source.Device.AddUsed(pair.Source.Chain.Ticket, 0);
+        Assert.Equal(18, pair.Pump().Move(_plenty).Frames);
+
+        pair.Publish();
+        foreach (byte[] frame in frames.Where((_, i) => i != 21))
+            Assert.Equal([.. Header(buffers: 1), .. frame], pair.Received());
+        for (int i = 0; i < 40; i++)
+            Assert.True(pair.Source.Driver.TryGetUsed(out _, out uint written) && written == 0);
+        Assert.Equal((0, 1), (pair.Source.Driver.InFlight, pair.Target.Driver.InFlight));
+    }
+
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void AsManyGoAsThereAreBuffers(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        byte[][] frames = [.. Enumerable.Range(0, 30).Select(i => Frame(60 + i))];
+        foreach (byte[] frame in frames)
+            pair.Send(frame, 12 + frame.Length);
+        foreach (int buffers in (int[])[3, 17, 10])
+        {
+            pair.AssertLeft("no buffers");
+            pair.Offer([.. Enumerable.Repeat(200, buffers)]);
+            Assert.Equal(buffers, pair.Pump().Move(_plenty).Frames);
+            pair.Publish();
+        }
+        foreach (byte[] frame in frames)
+            Assert.Equal([.. Header(buffers: 1), .. frame], pair.Received());
+    }
+
     [Theory]
     [MemberData(nameof(Rings))]
     public void WithTooFewBuffersAllStaysWhereItIs(bool packedSource, bool packedTarget, int maxIndirect)
@@ -151,6 +200,14 @@ public class FramePumpTests
         Assert.Equal(new FrameTally(2, 200, 6), pump.Move(_plenty with { Bytes = 101 }));
         Assert.Equal(new FrameTally(2, 200, 6), pump.Move(_plenty with { Descriptors = 4 }));
         Assert.Equal(new FrameTally(1, 100, 3), pump.Move(_plenty));
+
+        for (int i = 0; i < 30; i++)
+            pair.Send(Frame(100), 112);
+        pair.Offer([.. Enumerable.Repeat(200, 30)]);
+        Assert.Equal(new FrameTally(1, 100, 2), pump.Move(_plenty with { Frames = 1 }));
+        Assert.Equal(new FrameTally(18, 1800, 36), pump.Move(_plenty with { Bytes = 1701 }));
+        Assert.Equal(new FrameTally(3, 300, 6), pump.Move(_plenty with { Descriptors = 5 }));
+        Assert.Equal(new FrameTally(8, 800, 16), pump.Move(_plenty));
     }
 
     /// <summary>What was taken and put back is not in flight; what was not put back is.</summary>
@@ -167,6 +224,21 @@ public class FramePumpTests
         Assert.Equal(PopResult.Chain, pair.Target.Pop());
         Assert.Equal(PopResult.BadRing, pair.Target.Pop());
         Assert.Equal(QueueFault.HeadInFlight, pair.Target.Device.Fault);
+    }
+
+    /// <summary>The same among frames in one descriptor, behind which it comes again before any was copied.</summary>
+    [Fact]
+    public void AFrameThatComesTwiceIsFoundByTheLongWay()
+    {
+        using var pair = new Pair(false, false, 0);
+        for (int i = 0; i < 5; i++)
+            pair.Send(Frame(300), 312);
+        pair.Source.Raw.Offer(2);
+        pair.Offer([.. Enumerable.Repeat(400, 8)]);
+
+        Assert.Equal(5, pair.Pump().Move(_plenty).Frames);
+        Assert.Equal(PopResult.BadRing, pair.Source.Pop());
+        Assert.Equal(QueueFault.HeadInFlight, pair.Source.Device.Fault);
     }
 
     private static byte[] Header(byte buffers) => [.. new byte[NetHeader.BuffersOffset], buffers, 0];
