@@ -108,9 +108,10 @@ public struct NetHeader
     internal static unsafe void Write(byte* room, int headerBytes, ulong low, ushort checksumOffset, ushort buffers)
     {
         Unsafe.WriteUnaligned(room, low);
-        Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset);
         if (headerBytes == Bytes)
-            Unsafe.WriteUnaligned(room + BuffersOffset, buffers);
+            Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset | (uint)buffers << 16);
+        else
+            Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset);
     }
 
     /// <summary>Writes the header with num_buffers.</summary>

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using InterGuest.Virtio.Native;
 
 namespace InterGuest.Virtio.Memory;
@@ -123,37 +122,27 @@ public sealed unsafe class GuestMemory
             region.Mapped.Release();
     }
 
-    /// <summary>The host address of <paramref name="guestAddress"/>, and how many bytes follow it in its region.</summary>
+    /// <summary>Finds the region that an address lies in.</summary>
     /// <param name="guestAddress">Any number: it comes from a guest.</param>
-    /// <param name="hint">The index of the region found last; updated.</param>
-    /// <param name="available">Bytes from there to the region's end; 0 if there is no memory.</param>
-    /// <returns>Null if there is no memory at that address.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal byte* Translate(ulong guestAddress, ref int hint, out ulong available)
+    /// <param name="layout">Where it lies for the guest.</param>
+    /// <returns>Where it lies for us; null if there is no memory at that address.</returns>
+    internal byte* Find(ulong guestAddress, out RegionLayout layout)
     {
-        var regions = _regions;
-        if ((uint)hint < (uint)regions.Length)
+        int low = 0, high = _regions.Length - 1;
+        while (low <= high)
         {
-            ref readonly var last = ref regions[hint];
-            ulong offset = guestAddress - last.Layout.GuestAddress;
-            if (offset < last.Layout.Size)
-            {
-                available = last.Layout.Size - offset;
-                return last.Start + offset;
-            }
+            int middle = (low + high) >>> 1;
+            ref readonly var region = ref _regions[middle];
+            layout = region.Layout;
+            if (guestAddress < layout.GuestAddress)
+                high = middle - 1;
+            else if (guestAddress - layout.GuestAddress >= layout.Size)
+                low = middle + 1;
+            else
+                return region.Start;
         }
-        return Search(guestAddress, ref hint, out available);
-    }
-
-    /// <summary>The host address of a range, if all of it is in one region; else null.</summary>
-    /// <param name="guestAddress">Any number.</param>
-    /// <param name="length">Bytes.</param>
-    /// <param name="hint">As in <see cref="Translate"/>.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal byte* Map(ulong guestAddress, ulong length, ref int hint)
-    {
-        byte* start = Translate(guestAddress, ref hint, out ulong available);
-        return length <= available ? start : null;
+        layout = default;
+        return null;
     }
 
     /// <summary>Reads bytes at one of the front-end's addresses, all inside one region.</summary>
@@ -206,29 +195,6 @@ public sealed unsafe class GuestMemory
 
     private int IndexOf(RegionLayout layout) =>
         Array.FindIndex(_regions, r => r.Layout with { FileOffset = 0 } == layout with { FileOffset = 0 });
-
-    private byte* Search(ulong guestAddress, ref int hint, out ulong available)
-    {
-        int low = 0, high = _regions.Length - 1;
-        while (low <= high)
-        {
-            int middle = (low + high) >>> 1;
-            ref readonly var region = ref _regions[middle];
-            if (guestAddress < region.Layout.GuestAddress)
-                high = middle - 1;
-            else if (guestAddress - region.Layout.GuestAddress >= region.Layout.Size)
-                low = middle + 1;
-            else
-            {
-                ulong offset = guestAddress - region.Layout.GuestAddress;
-                hint = middle;
-                available = region.Layout.Size - offset;
-                return region.Start + offset;
-            }
-        }
-        available = 0;
-        return null;
-    }
 
     private static string Name(in RegionLayout layout) => $"the memory region at guest address 0x{layout.GuestAddress:x} ({layout.Size} bytes)";
 

@@ -66,7 +66,7 @@ public sealed unsafe class Chain : IDisposable
     }
 
     /// <summary>Checks a buffer, translates it, and puts it at the chain's end; in several pieces if it crosses regions.</summary>
-    internal QueueFault Append(GuestMemory memory, ref int hint, ulong address, uint length, bool writable)
+    internal QueueFault Append(ref Translator memory, ulong address, uint length, bool writable)
     {
         Descriptors++;
         if (length == 0)
@@ -77,7 +77,7 @@ public sealed unsafe class Chain : IDisposable
             return QueueFault.TooManyBytes;
         for (uint left = length; left > 0;)
         {
-            byte* start = memory.Translate(address, ref hint, out ulong available);
+            byte* start = memory.Translate(address, out ulong available);
             if (start == null)
                 return QueueFault.AddressNotMapped;
             if (_count == _capacity && !Grow())

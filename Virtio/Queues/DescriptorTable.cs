@@ -9,7 +9,7 @@ namespace InterGuest.Virtio.Queues;
 /// </summary>
 internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* table, int size, bool indirect)
 {
-    private int _hint = -1;
+    private Translator _memory = new(memory);
 
     /// <summary>Walks the chain that begins at <paramref name="head"/>, checks it, and loads it.</summary>
     /// <returns>What is wrong with it; the chain is then loaded in part.</returns>
@@ -42,9 +42,9 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
         var most = (uint)size;
         if (descriptor.Flags == Descriptor.Indirect)
         {
-            if (IndirectTable.Open(memory, indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var opened) != QueueFault.None)
+            if (IndirectTable.Open(indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var opened) != QueueFault.None)
                 return false;
-            entries = (Descriptor*)opened.Together(ref _hint);
+            entries = (Descriptor*)opened.Together(ref _memory);
             most = opened.Entries;
             if (entries == null)
                 return false;
@@ -52,7 +52,7 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
         }
         for (uint steps = 1; (descriptor.Flags & ~Descriptor.Next) == 0 && count < pieces.Length; steps++)
         {
-            byte* start = memory.Map(descriptor.Address, descriptor.Length, ref _hint);
+            byte* start = _memory.Map(descriptor.Address, descriptor.Length);
             if (start == null || descriptor.Length == 0)
                 return false;
             pieces[count++].Set(start, descriptor.Length);
@@ -68,13 +68,13 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
 
     private QueueFault LoadIndirect(Chain chain, in Descriptor descriptor)
     {
-        var fault = IndirectTable.Open(memory, indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
+        var fault = IndirectTable.Open(indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
         if (fault != QueueFault.None)
             return fault;
         uint index = 0;
         for (uint steps = 0; steps < entries.Entries; steps++)
         {
-            if (!entries.TryRead(index, ref _hint, out ulong low, out ulong high))
+            if (!entries.TryRead(index, ref _memory, out ulong low, out ulong high))
                 return QueueFault.AddressNotMapped;
             var entry = Descriptor.From(low, high);
             if ((entry.Flags & Descriptor.Indirect) != 0)
@@ -95,7 +95,7 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
     /// <summary>Appends a buffer and goes to the next; false: the chain ends here, well or with a fault.</summary>
     private bool Step(Chain chain, in Descriptor descriptor, uint entries, ref uint index, out QueueFault fault)
     {
-        fault = chain.Append(memory, ref _hint, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
+        fault = chain.Append(ref _memory, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
         if (fault != QueueFault.None || (descriptor.Flags & Descriptor.Next) == 0)
             return false;
         index = descriptor.NextIndex;

@@ -14,11 +14,12 @@ public abstract unsafe class DeviceQueue : IDisposable
     public const int MaxSize = 32768;
 
     private bool _disposed;
-    private int _hint = -1;
+    private Translator _buffers;
 
     private protected DeviceQueue(GuestMemory memory, int size, ulong features)
     {
         (Memory, Size) = (memory.Hold(), size);
+        _buffers = new Translator(memory);
         Indirect = (features & Features.RingIndirectDescriptors) != 0;
         EventIndex = (features & Features.RingEventIndex) != 0;
     }
@@ -136,7 +137,7 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     /// <summary>Where a buffer lies, if all of it is in one region; else null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private protected byte* Map(ulong address, uint length) => Memory.Map(address, length, ref _hint);
+    private protected byte* Map(ulong address, uint length) => _buffers.Map(address, length);
 
     /// <summary>Nothing in the ring can be believed from now on.</summary>
     private protected PopResult Break(QueueFault fault)

@@ -6,8 +6,11 @@ namespace InterGuest.Virtio.Queues;
 /// <summary>A queue of one format, for code that is compiled for each format by itself.</summary>
 internal unsafe interface IFrameLane
 {
-    /// <summary>Looks at the next chain if it is one plain descriptor with these flags.</summary>
-    bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain);
+    /// <summary>How many entries of the ring may be looked at, at most so many.</summary>
+    int Ready(int most);
+
+    /// <summary>Looks at a chain, so many entries behind the next, if it is one plain descriptor with these flags.</summary>
+    bool TryPeek(int ahead, ushort flags, out byte* start, out uint length, out ChainTicket chain);
 
     /// <summary>Looks at the next chain if all of it is readable, and there is nothing to say of any of its buffers.</summary>
     bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain);
@@ -15,8 +18,11 @@ internal unsafe interface IFrameLane
     /// <summary>Begins to fetch bytes of the next chain's first buffer, if there is one.</summary>
     void FetchNext(uint bytes);
 
-    /// <summary>Takes what was looked at.</summary>
-    void Take(ChainTicket chain);
+    /// <summary>Notes that a chain that was looked at will be taken.</summary>
+    void Mark(ChainTicket chain);
+
+    /// <summary>Takes so many entries, of chains that were marked.</summary>
+    void Take(int entries);
 
     /// <summary>Gives it back.</summary>
     void AddUsed(ChainTicket chain, uint written);
@@ -34,9 +40,11 @@ internal unsafe interface IFrameLane
 /// <summary>A split queue.</summary>
 internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
 {
+    public int Ready(int most) => queue.Ready(most);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain) =>
-        queue.TryPeek(flags, out start, out length, out chain);
+    public bool TryPeek(int ahead, ushort flags, out byte* start, out uint length, out ChainTicket chain) =>
+        queue.TryPeek(ahead, flags, out start, out length, out chain);
 
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
@@ -44,7 +52,9 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
     public void FetchNext(uint bytes) => queue.FetchNext(bytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Take(ChainTicket chain) => queue.Take(chain);
+    public void Mark(ChainTicket chain) => queue.Mark(chain);
+
+    public void Take(int entries) => queue.Take(entries);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddUsed(ChainTicket chain, uint written) => queue.AddUsed(chain, written);
@@ -59,17 +69,23 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
 /// <summary>A packed queue.</summary>
 internal readonly unsafe struct PackedLane(PackedQueue queue) : IFrameLane
 {
+    public int Ready(int most) => queue.Ready(most);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain) =>
-        queue.TryPeek(flags, out start, out length, out chain);
+    public bool TryPeek(int ahead, ushort flags, out byte* start, out uint length, out ChainTicket chain) =>
+        queue.TryPeek(ahead, flags, out start, out length, out chain);
 
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
 
     public void FetchNext(uint bytes) => queue.FetchNext(bytes);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Take(ChainTicket chain) => queue.Take(chain);
+    // A descriptor is taken by going past it.
+    public void Mark(ChainTicket chain)
+    {
+    }
+
+    public void Take(int entries) => queue.Take(entries);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddUsed(ChainTicket chain, uint written) => queue.AddUsed(chain, written);

@@ -68,51 +68,87 @@ public sealed unsafe class FramePump(
     }
 
     /// <summary>
-    /// Takes frames in one descriptor, and a buffer of one descriptor for each, and has their beginnings fetched: all of them
-    /// are on their way at once while the next are looked at.
+    /// Takes frames in one descriptor, and a buffer of one descriptor for each. The frames' beginnings are fetched: all of them
+    /// are on their way at once while the next are looked at. The buffers' are not: what is written waits for nobody.
     /// </summary>
     /// <returns>How many, until one is not for it.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private int TakePlain<TSource, TTarget>(TSource from, TTarget to, Span<Plain> frames, in FrameTally most, ref FrameTally moved)
         where TSource : struct, IFrameLane
         where TTarget : struct, IFrameLane
     {
+        int limit = Math.Min(most.Frames - moved.Frames, (most.Descriptors - moved.Descriptors + 1) / 2);
+        int ready = from.Ready(Math.Min(frames.Length, limit));
+        if (ready > 0)
+            ready = to.Ready(ready);
+        if (ready == 0)
+            return 0;
+        // One side after the other: what a loop needs has room in the registers then.
+        int found = TakeFrames(from, frames[..ready]);
+        int taken = TakeRooms(to, frames[..found], most.Bytes - moved.Bytes, ref moved);
+        for (int i = taken; i < found; i++)
+            from.Untake(frames[i].Chain);
+        return taken;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int TakeFrames<TSource>(TSource from, Span<Plain> frames) where TSource : struct, IFrameLane
+    {
         int taken = 0;
-        for (; taken < frames.Length && !moved.Reaches(most); taken++)
+        for (; taken < frames.Length; taken++)
         {
-            if (!from.TryPeek(0, out byte* start, out uint length, out var chain) || length < (uint)(sourceHeader + NetHeader.MinFrame))
+            if (!from.TryPeek(taken, 0, out byte* start, out uint length, out var chain) || length < (uint)(sourceHeader + NetHeader.MinFrame)
+                || length - (uint)sourceHeader > maxFrame)
                 break;
-            uint bytes = length - (uint)sourceHeader;
-            if (bytes > maxFrame || !to.TryPeek(Descriptor.Write, out byte* room, out uint size, out var buffer) || size < (uint)targetHeader
-                || size - (uint)targetHeader < bytes)
-                break;
-            from.Take(chain);
-            to.Take(buffer);
+            from.Mark(chain);
             CacheLines.FetchTwo(start);
-            CacheLines.FetchTwo(room);
-            frames[taken] = new Plain { Start = start, Room = room, Bytes = bytes, Chain = chain, Buffer = buffer };
-            moved.Add(bytes, descriptors: 2);
+            ref var frame = ref frames[taken];
+            (frame.Bytes, frame.Chain) = (length - (uint)sourceHeader, chain);
+            frame.Start = start;
         }
+        from.Take(taken);
+        return taken;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int TakeRooms<TTarget>(TTarget to, Span<Plain> frames, long most, ref FrameTally moved) where TTarget : struct, IFrameLane
+    {
+        int taken = 0;
+        long bytes = 0;
+        for (; taken < frames.Length && bytes < most; taken++)
+        {
+            ref var frame = ref frames[taken];
+            if (!to.TryPeek(taken, Descriptor.Write, out byte* room, out uint size, out var buffer) || size < (uint)targetHeader
+                || size - (uint)targetHeader < frame.Bytes)
+                break;
+            to.Mark(buffer);
+            frame.Buffer = buffer;
+            frame.Room = room;
+            bytes += frame.Bytes;
+        }
+        to.Take(taken);
+        moved.Add(taken, bytes, descriptors: 2 * taken);
         return taken;
     }
 
     /// <summary>Copies frames that were taken, and gives them back.</summary>
     /// <returns>How many, until the header of one asks for more than this way can do.</returns>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.NoInlining)]
     private int PutPlain<TSource, TTarget>(TSource from, TTarget to, Span<Plain> frames)
         where TSource : struct, IFrameLane
         where TTarget : struct, IFrameLane
     {
         int put = 0;
-        foreach (ref readonly var frame in frames)
+        for (; put < frames.Length; put++)
         {
-            if (!TryReadHeader(frame.Start, frame.Bytes, out ulong low, out ushort offset))
+            ref readonly var frame = ref frames[put];
+            ulong asked = Unsafe.ReadUnaligned<ulong>(frame.Start);
+            if ((asked & NetHeader.Asks) == 0)
+                NetHeader.Write(frame.Room, targetHeader, 0, 0, buffers: 1);
+            else if (!TryWriteOffloads(asked, frame))
                 break;
-            NetHeader.Write(frame.Room, targetHeader, low, offset, buffers: 1);
             GuestCopy.Move(frame.Start + sourceHeader, frame.Room + targetHeader, frame.Bytes);
             to.AddUsed(frame.Buffer, (uint)targetHeader + frame.Bytes);
             from.AddUsed(frame.Chain, 0);
-            put++;
         }
         return put;
     }
@@ -186,9 +222,10 @@ public sealed unsafe class FramePump(
             }
             to.AddUsed(tickets[buffer], buffer == 0 ? size + (uint)targetHeader : size);
         }
-        from.Take(chain);
+        from.Mark(chain);
+        from.Take(chain.Slots);
         from.AddUsed(chain, 0);
-        moved.Add((uint)frameBytes, count + buffers);
+        moved.Add(1, (uint)frameBytes, count + buffers);
         return true;
     }
 
@@ -199,9 +236,10 @@ public sealed unsafe class FramePump(
         int buffers = 0;
         for (; buffers < _mostBuffers; least = 1)
         {
-            if (!to.TryPeek(Descriptor.Write, out byte* room, out uint size, out var ticket) || size < least)
+            if (to.Ready(1) == 0 || !to.TryPeek(0, Descriptor.Write, out byte* room, out uint size, out var ticket) || size < least)
                 break;
-            to.Take(ticket);
+            to.Mark(ticket);
+            to.Take(ticket.Slots);
             rooms[buffers].Set(room, size);
             tickets[buffers++] = ticket;
             if (bytes <= size)
@@ -211,6 +249,16 @@ public sealed unsafe class FramePump(
         foreach (var ticket in tickets[..buffers])
             to.Untake(ticket);
         return 0;
+    }
+
+    /// <summary>Writes the header of a frame that asks for something, if it is for this way.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryWriteOffloads(ulong asked, in Plain frame)
+    {
+        if (!TryReadOffloads(asked, Unsafe.ReadUnaligned<ushort>(frame.Start + sizeof(ulong)), frame.Bytes, out var header))
+            return false;
+        NetHeader.Write(frame.Room, targetHeader, header.Low, header.ChecksumOffset, buffers: 1);
+        return true;
     }
 
     /// <summary>Reads the header once; most frames ask for nothing.</summary>

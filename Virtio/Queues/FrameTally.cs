@@ -9,10 +9,10 @@ public record struct FrameTally(int Frames, long Bytes, int Descriptors)
     /// <summary>Whether it is as much as may be, by one of the three.</summary>
     public readonly bool Reaches(in FrameTally most) => Frames >= most.Frames || Bytes >= most.Bytes || Descriptors >= most.Descriptors;
 
-    /// <summary>One frame more.</summary>
-    internal void Add(uint bytes, int descriptors)
+    /// <summary>So much more.</summary>
+    internal void Add(int frames, long bytes, int descriptors)
     {
-        Frames++;
+        Frames += frames;
         Bytes += bytes;
         Descriptors += descriptors;
     }

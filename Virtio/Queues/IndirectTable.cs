@@ -15,19 +15,17 @@ internal readonly unsafe ref struct IndirectTable
     /// </summary>
     internal const int MostForShortQueues = 1024;
 
-    private readonly GuestMemory _memory;
     private readonly ulong _address;
 
-    private IndirectTable(GuestMemory memory, ulong address, uint entries) => (_memory, _address, Entries) = (memory, address, entries);
+    private IndirectTable(ulong address, uint entries) => (_address, Entries) = (address, entries);
 
     internal uint Entries { get; }
 
     /// <summary>Checks what a descriptor says of its table.</summary>
-    internal static QueueFault Open(
-        GuestMemory memory, bool negotiated, int queueSize, ulong address, uint length, ushort flags, out IndirectTable table)
+    internal static QueueFault Open(bool negotiated, int queueSize, ulong address, uint length, ushort flags, out IndirectTable table)
     {
         uint entries = length / Descriptor.Bytes;
-        table = new IndirectTable(memory, address, entries);
+        table = new IndirectTable(address, entries);
         return !negotiated ? QueueFault.IndirectNotNegotiated
             : (flags & Descriptor.Next) != 0 ? QueueFault.IndirectWithNext
             : length % Descriptor.Bytes != 0 || entries == 0 ? QueueFault.IndirectSize
@@ -37,13 +35,13 @@ internal readonly unsafe ref struct IndirectTable
     }
 
     /// <summary>Where it lies, if all of it is in one region; else null.</summary>
-    internal byte* Together(ref int hint) => _memory.Map(_address, Entries * (ulong)Descriptor.Bytes, ref hint);
+    internal byte* Together(ref Translator memory) => memory.Map(_address, Entries * (ulong)Descriptor.Bytes);
 
     /// <summary>Reads both halves of an entry.</summary>
-    internal bool TryRead(uint index, ref int hint, out ulong low, out ulong high)
+    internal bool TryRead(uint index, ref Translator memory, out ulong low, out ulong high)
     {
         ulong address = _address + index * Descriptor.Bytes;
-        byte* entry = _memory.Translate(address, ref hint, out ulong available);
+        byte* entry = memory.Translate(address, out ulong available);
         if (available >= Descriptor.Bytes)
         {
             Snapshot(entry, out low, out high);
@@ -52,7 +50,7 @@ internal readonly unsafe ref struct IndirectTable
         byte* copy = stackalloc byte[Descriptor.Bytes];
         for (int i = 0; i < Descriptor.Bytes; i++)
         {
-            byte* one = _memory.Translate(address + (uint)i, ref hint, out _);
+            byte* one = memory.Translate(address + (uint)i, out _);
             if (one == null)
             {
                 low = high = 0;

@@ -17,7 +17,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
     private readonly uint* _deviceEvent;
     private readonly (ChainTicket Chain, uint Written)[] _pending;
     private int _pendingCount;
-    private int _hint = -1;
+    private Translator _chains;
 
     private RingCursor _next;
     private RingCursor _used;
@@ -34,6 +34,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
         _ring = (PackedDescriptor*)ring;
         _driverEvent = (uint*)driverEvent;
         _deviceEvent = (uint*)deviceEvent;
+        _chains = new Translator(Memory);
         _pending = new (ChainTicket, uint)[size];
         _next = RingCursor.From((ushort)state, size);
         // DPDK tells the available half alone: nothing is in flight then.
@@ -83,6 +84,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public override void AddUsed(ChainTicket chain, uint written) => _pending[_pendingCount++] = (chain, written);
 
     /// <inheritdoc/>
@@ -131,17 +133,20 @@ public sealed unsafe class PackedQueue : DeviceQueue
         return unseen.IsAvailable(Read(unseen).Flags);
     }
 
-    /// <summary>As <see cref="SplitQueue.TryPeek"/>.</summary>
+    /// <summary>How many entries may be taken, at most so many. What is there, only each descriptor tells.</summary>
+    internal int Ready(int most) => Broken ? 0 : Math.Min(most, Size - Outstanding);
+
+    /// <summary>As <see cref="SplitQueue.TryPeek"/>; false, too: nothing is there.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain)
+    internal bool TryPeek(int ahead, ushort flags, out byte* start, out uint length, out ChainTicket chain)
     {
         start = null;
         length = 0;
         chain = default;
-        if (Broken || Outstanding == Size)
-            return false;
-        var descriptor = Read(_next);
-        if ((descriptor.Flags & ~ReservedFlags) != (_next.AvailableFlags | flags))
+        var at = _next;
+        at.Advance(ahead, Size);
+        var descriptor = Read(at);
+        if ((descriptor.Flags & ~ReservedFlags) != (at.AvailableFlags | flags))
             return false;
         length = descriptor.Length;
         chain = new ChainTicket(descriptor.Id, 1);
@@ -183,13 +188,12 @@ public sealed unsafe class PackedQueue : DeviceQueue
             CacheLines.Fetch(Map(descriptor.Address, 0), bytes);
     }
 
-    /// <summary>Takes what was looked at.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Take(ChainTicket chain)
+    /// <summary>Takes so many entries.</summary>
+    internal void Take(int entries)
     {
-        _next.Advance(chain.Slots, Size);
-        _ahead = Math.Max(0, _ahead - chain.Slots);
-        Outstanding += chain.Slots;
+        _next.Advance(entries, Size);
+        _ahead = Math.Max(0, _ahead - entries);
+        Outstanding += entries;
     }
 
     /// <summary>As <see cref="SplitQueue.Untake"/>.</summary>
@@ -203,9 +207,9 @@ public sealed unsafe class PackedQueue : DeviceQueue
     private bool TryGatherTable(in PackedDescriptor table, Span<Segment> pieces, out int count, out ulong length)
     {
         (count, length) = (0, 0);
-        if (IndirectTable.Open(Memory, Indirect, Size, table.Address, table.Length, table.Flags, out var opened) != QueueFault.None)
+        if (IndirectTable.Open(Indirect, Size, table.Address, table.Length, table.Flags, out var opened) != QueueFault.None)
             return false;
-        byte* entries = opened.Together(ref _hint);
+        byte* entries = opened.Together(ref _chains);
         if (entries == null)
             return false;
         ushort unwanted = OnlyReads ? (ushort)0 : Descriptor.Write;
@@ -231,7 +235,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
     private PopResult Taken(Chain chain, ChainTicket ticket, QueueFault fault)
     {
         chain.Ticket = ticket;
-        Take(ticket);
+        Take(ticket.Slots);
         if (fault == QueueFault.None)
             return PopResult.Chain;
         Fault = fault;
@@ -241,7 +245,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
     private QueueFault Append(Chain chain, in PackedDescriptor descriptor) =>
         (descriptor.Flags & Descriptor.Indirect) != 0
             ? AppendIndirect(chain, descriptor)
-            : chain.Append(Memory, ref _hint, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
+            : chain.Append(ref _chains, descriptor.Address, descriptor.Length, (descriptor.Flags & Descriptor.Write) != 0);
 
     /// <summary>An indirect table of a packed ring is used whole, in order; of the entries' flags only WRITE counts (2.8.8), if at all.</summary>
     private QueueFault AppendIndirect(Chain chain, in PackedDescriptor descriptor)
@@ -249,15 +253,15 @@ public sealed unsafe class PackedQueue : DeviceQueue
         // A table is a chain of its own: there is nothing in front of it.
         if (chain.Descriptors > 0)
             return QueueFault.IndirectWithNext;
-        var fault = IndirectTable.Open(Memory, Indirect, Size, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
+        var fault = IndirectTable.Open(Indirect, Size, descriptor.Address, descriptor.Length, descriptor.Flags, out var entries);
         for (uint i = 0; fault == QueueFault.None && i < entries.Entries; i++)
         {
-            if (!entries.TryRead(i, ref _hint, out ulong low, out ulong high))
+            if (!entries.TryRead(i, ref _chains, out ulong low, out ulong high))
                 return QueueFault.AddressNotMapped;
             var entry = PackedDescriptor.From(low, high);
             fault = (entry.Flags & Descriptor.Indirect) != 0
                 ? QueueFault.IndirectNested
-                : chain.Append(Memory, ref _hint, entry.Address, entry.Length, !OnlyReads && (entry.Flags & Descriptor.Write) != 0);
+                : chain.Append(ref _chains, entry.Address, entry.Length, !OnlyReads && (entry.Flags & Descriptor.Write) != 0);
         }
         return fault;
     }

@@ -13,6 +13,20 @@ public readonly struct QueuePosition
 }
 
 /// <summary>By which a chain is given back.</summary>
-/// <param name="Id">Split: the index of its first descriptor. Packed: its buffer id, any number of the driver's.</param>
-/// <param name="Slots">Packed: the ring entries that it takes. Split: 1, its entry in the available ring.</param>
-public readonly record struct ChainTicket(ushort Id, ushort Slots);
+public readonly record struct ChainTicket
+{
+    // One word: a CPU cannot hand two stores on to a load of both, and waits until all before them have reached its cache,
+    // which are the frames that were copied last.
+    private readonly uint _word;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="id">Split: the index of its first descriptor. Packed: its buffer id, any number of the driver's.</param>
+    /// <param name="slots">Packed: the ring entries that it takes. Split: 1, its entry in the available ring.</param>
+    public ChainTicket(ushort id, ushort slots) => _word = id | (uint)slots << 16;
+
+    /// <summary>Split: the index of its first descriptor. Packed: its buffer id, any number of the driver's.</summary>
+    public ushort Id => (ushort)_word;
+
+    /// <summary>Packed: the ring entries that it takes. Split: 1, its entry in the available ring.</summary>
+    public ushort Slots => (ushort)(_word >> 16);
+}

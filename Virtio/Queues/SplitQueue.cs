@@ -111,11 +111,10 @@ public sealed unsafe class SplitQueue : DeviceQueue
     }
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public override void AddUsed(ChainTicket chain, uint written)
     {
-        uint* entry = (uint*)(_used + 2) + 2 * (_nextUsed & _mask);
-        entry[0] = chain.Id;
-        entry[1] = written;
+        Unsafe.WriteUnaligned(_used + 2 + 4 * (_nextUsed & _mask), chain.Id | (ulong)written << 32);
         Log?.WroteUsed(RingBytes + UsedEntryBytes * (uint)(_nextUsed & _mask), UsedEntryBytes);
         _nextUsed++;
     }
@@ -159,19 +158,30 @@ public sealed unsafe class SplitQueue : DeviceQueue
     }
 
     /// <summary>
-    /// Looks at the next chain if it is the plainest there can be: one descriptor, of one region. False: it is not, or there
-    /// is none, or something is wrong; <see cref="TryPop"/> knows what.
+    /// How many chains are known to be there and may be taken, at most so many. The driver's index is read if none is known.
     /// </summary>
+    internal int Ready(int most)
+    {
+        if (Broken || Outstanding == Size || (_nextAvailable == _knownAvailable && !LookForMore(out _)))
+            return 0;
+        return Math.Min(most, Math.Min((ushort)(_knownAvailable - _nextAvailable), Size - Outstanding));
+    }
+
+    /// <summary>
+    /// Looks at a chain if it is the plainest there can be: one descriptor, of one region. False: it is not, or something is
+    /// wrong; <see cref="TryPop"/> knows what.
+    /// </summary>
+    /// <param name="ahead">How many chains behind the next: fewer than are <see cref="Ready"/>.</param>
     /// <param name="flags">0: readable; <see cref="Descriptor.Write"/>: writable.</param>
     /// <param name="start">Its buffer.</param>
     /// <param name="length">Of the buffer.</param>
     /// <param name="chain">To take it with.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool TryPeek(ushort flags, out byte* start, out uint length, out ChainTicket chain)
+    internal bool TryPeek(int ahead, ushort flags, out byte* start, out uint length, out ChainTicket chain)
     {
         start = null;
         length = 0;
-        if (!TryPeekHead(out chain))
+        if (!TryPeekHead(ahead, out chain))
             return false;
         var descriptor = _descriptors.Read(chain.Id);
         if (descriptor.Flags != flags)
@@ -183,7 +193,7 @@ public sealed unsafe class SplitQueue : DeviceQueue
 
     /// <summary>
     /// Looks at the next chain if it is readable as a whole, each of its buffers in one region and not empty, and the pieces
-    /// suffice. False: as <see cref="TryPeek"/>.
+    /// suffice. False: as <see cref="TryPeek"/>, or there is none.
     /// </summary>
     /// <param name="pieces">Set to its buffers.</param>
     /// <param name="count">How many they are.</param>
@@ -192,7 +202,8 @@ public sealed unsafe class SplitQueue : DeviceQueue
     internal bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain)
     {
         (count, length) = (0, 0);
-        return TryPeekHead(out chain) && _descriptors.TryGather(chain.Id, pieces, out count, out length);
+        chain = default;
+        return Ready(1) > 0 && TryPeekHead(0, out chain) && _descriptors.TryGather(chain.Id, pieces, out count, out length);
     }
 
     /// <summary>Begins to fetch bytes of the next chain's first buffer, if one is known to be there.</summary>
@@ -205,13 +216,15 @@ public sealed unsafe class SplitQueue : DeviceQueue
             CacheLines.Fetch(Map(_descriptors.Read(head).Address, 0), bytes);
     }
 
-    /// <summary>Takes what was looked at.</summary>
+    /// <summary>Notes that a chain that was looked at will be taken: it may not come twice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Take(ChainTicket chain)
+    internal void Mark(ChainTicket chain) => _takenIn[chain.Id] = _batch;
+
+    /// <summary>Takes so many chains, each of which was marked.</summary>
+    internal void Take(int chains)
     {
-        _takenIn[chain.Id] = _batch;
-        _nextAvailable++;
-        Outstanding++;
+        _nextAvailable += (ushort)chains;
+        Outstanding += chains;
     }
 
     /// <summary>Undoes taking one of the last chains, of which none was given back: once for each of them, the order does not matter.</summary>
@@ -234,13 +247,12 @@ public sealed unsafe class SplitQueue : DeviceQueue
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private bool TryPeekHead(out ChainTicket chain)
+    private bool TryPeekHead(int ahead, out ChainTicket chain)
     {
         chain = default;
-        if (Broken || Outstanding == Size || (_nextAvailable == _knownAvailable && !LookForMore(out _)))
-            return false;
-        ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
-        if (head >= Size || _takenIn[head] == _batch)
+        ushort head = Volatile.Read(ref _available[2 + ((_nextAvailable + ahead) & _mask)]);
+        var takenIn = _takenIn; // of the queue's size
+        if (head >= takenIn.Length || takenIn[head] == _batch)
             return false;
         chain = new ChainTicket(head, 1);
         return true;

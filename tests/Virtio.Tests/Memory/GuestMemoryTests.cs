@@ -13,16 +13,18 @@ public sealed unsafe class GuestMemoryTests : IDisposable
 
     public void Dispose() => _regions.Dispose();
 
-    /// <summary>Bytes reachable from an address, with every hint there could be: a hint must never change an answer.</summary>
+    /// <summary>Bytes reachable from an address, whatever was translated before: that must never change an answer.</summary>
     private static ulong Reach(GuestMemory memory, ulong guest)
     {
-        int none = -1;
-        byte* expected = memory.Translate(guest, ref none, out ulong reach);
+        byte* expected = new Translator(memory).Translate(guest, out ulong reach);
         Assert.Equal(expected == null, reach == 0);
-        for (int start = -1; start <= memory.RegionCount; start++)
+        foreach (ulong before in (ulong[])[.. memory.Layout.Select(l => l.GuestAddress), ulong.MaxValue, guest])
         {
-            int hint = start;
-            Assert.True(expected == memory.Translate(guest, ref hint, out ulong again), $"hint {start}");
+            var translator = new Translator(memory);
+            translator.Translate(before, out _);
+            Assert.True(expected == translator.Map(guest, reach), $"after 0x{before:x}");
+            Assert.True(translator.Map(guest, reach + 1) == null, $"after 0x{before:x}, one byte more");
+            Assert.True(expected == translator.Translate(guest, out ulong again), $"after 0x{before:x}");
             Assert.Equal(reach, again);
         }
         return reach;
@@ -94,12 +96,10 @@ public sealed unsafe class GuestMemoryTests : IDisposable
         var file = _regions.File(3 * Page);
         var whole = _regions.Add(GuestMemory.Empty, 0, 3 * Page, User, 0, file);
         var part = _regions.Add(GuestMemory.Empty, 0, Page, User, 1234, file);
-        int hint = -1;
-        whole.Translate(1234, ref hint, out _)[0] = 0x5a;
-        whole.Translate(1234 + Page - 1, ref hint, out _)[0] = 0xa5;
-        hint = -1;
-        Assert.Equal(0x5a, part.Translate(0, ref hint, out _)[0]);
-        Assert.Equal(0xa5, part.Translate(Page - 1, ref hint, out _)[0]);
+        new Translator(whole).Translate(1234, out _)[0] = 0x5a;
+        new Translator(whole).Translate(1234 + Page - 1, out _)[0] = 0xa5;
+        Assert.Equal(0x5a, new Translator(part).Translate(0, out _)[0]);
+        Assert.Equal(0xa5, new Translator(part).Translate(Page - 1, out _)[0]);
         Assert.Equal(0UL, Reach(part, Page));
         whole.Release();
         part.Release();

@@ -147,8 +147,7 @@ public sealed class BackEndSessionDescriptorTests : IDisposable
         if (reply.SequenceEqual(SessionUnderTest.Ack(RequestCode.AddMemoryRegion, 0)))
             unsafe
             {
-                int hint = -1;
-                Assert.Equal(0x1234UL, *(ulong*)Device.Memory.Translate(0, ref hint, out _));
+                Assert.Equal(0x1234UL, *(ulong*)new Translator(Device.Memory).Translate(0, out _));
             }
     }
 
