@@ -116,6 +116,35 @@ public class FramePumpTests
             Assert.Equal([.. Header(buffers: 1), .. frame], pair.Received());
     }
 
+    /// <summary>Frames are taken before their buffers: those behind a buffer that does not do come again.</summary>
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void FramesBehindABufferThatIsTooSmallComeAgain(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        byte[][] frames = [.. Enumerable.Range(0, 12).Select(i => Frame(60 + i))];
+        foreach (byte[] frame in frames)
+            pair.Send(frame, 12 + frame.Length);
+        pair.Offer([.. Enumerable.Repeat(200, 5), 71, .. Enumerable.Repeat(200, 7)]);
+        var pump = pair.Pump(mergeable: false);
+
+        Assert.Equal(new FrameTally(5, frames[..5].Sum(f => f.Length), 10), pump.Move(_plenty));
+        Assert.Equal(default, pump.Move(_plenty));
+        pair.Publish();
+        Assert.Equal(PopResult.Chain, pair.Target.Pop());
+        Assert.Equal(71ul, pair.Target.Chain.Writable.Remaining);
+        pair.Target.Device.AddUsed(pair.Target.Chain.Ticket, 0);
+        Assert.Equal(7, pump.Move(_plenty).Frames);
+
+        pair.Publish();
+        foreach (byte[] frame in frames[..5])
+            Assert.Equal([.. Header(buffers: 1), .. frame], pair.Received());
+        Assert.Empty(pair.Received());
+        foreach (byte[] frame in frames[5..])
+            Assert.Equal([.. Header(buffers: 1), .. frame], pair.Received());
+        Assert.Equal(0, pair.Target.Driver.InFlight);
+    }
+
     [Theory]
     [MemberData(nameof(Rings))]
     public void WithTooFewBuffersAllStaysWhereItIs(bool packedSource, bool packedTarget, int maxIndirect)
