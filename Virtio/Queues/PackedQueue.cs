@@ -92,17 +92,20 @@ public sealed unsafe class PackedQueue : DeviceQueue
     {
         if (!HasUnpublished)
             return false;
-        var first = _used;
-        _used.Advance(_pending[0].Chain.Slots, Size);
-        int slots = _pending[0].Chain.Slots;
-        for (int i = 1; i < _pendingCount; i++)
+        var used = _pending.AsSpan(0, _pendingCount);
+        int slots = used[0].Chain.Slots;
+        // A local: through the field, each step would wait for the last one's store.
+        var at = _used;
+        at.Advance(slots, Size);
+        foreach (ref readonly var one in used[1..])
         {
-            Write(_used, _pending[i]);
-            _used.Advance(_pending[i].Chain.Slots, Size);
-            slots += _pending[i].Chain.Slots;
+            Write(at, one);
+            at.Advance(one.Chain.Slots, Size);
+            slots += one.Chain.Slots;
         }
         // The first shows the driver those behind it (2.8.6).
-        Write(first, _pending[0]);
+        Write(_used, used[0]);
+        _used = at;
         _pendingCount = 0;
         Outstanding -= slots;
         // What is used must be visible before the driver's wish is read, or each could wait for the other (2.8.10).
@@ -274,6 +277,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
         return PackedDescriptor.From(halves[0], high);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Write(RingCursor at, in (ChainTicket Chain, uint Written) used)
     {
         ushort flags = (ushort)(at.UsedFlags | (used.Written > 0 ? Descriptor.Write : 0));
