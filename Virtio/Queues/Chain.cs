@@ -66,7 +66,7 @@ public sealed unsafe class Chain : IDisposable
     }
 
     /// <summary>Checks a buffer, translates it, and puts it at the chain's end; in several pieces if it crosses regions.</summary>
-    internal QueueFault Append(ref Translator memory, ulong address, uint length, bool writable)
+    internal QueueFault Append(ref AddressTranslator memory, ulong address, uint length, bool writable)
     {
         Descriptors++;
         if (length == 0)

@@ -9,7 +9,7 @@ namespace InterGuest.Virtio.Queues;
 /// </summary>
 internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* table, int size, bool indirect)
 {
-    private Translator _memory = new(memory);
+    private AddressTranslator _memory = new(memory);
 
     /// <summary>Walks the chain that begins at <paramref name="head"/>, checks it, and loads it.</summary>
     /// <returns>What is wrong with it; the chain is then loaded in part.</returns>

@@ -14,12 +14,12 @@ public abstract unsafe class DeviceQueue : IDisposable
     public const int MaxSize = 32768;
 
     private bool _disposed;
-    private Translator _buffers;
+    private AddressTranslator _buffers;
 
     private protected DeviceQueue(GuestMemory memory, int size, ulong features)
     {
         (Memory, Size) = (memory.Hold(), size);
-        _buffers = new Translator(memory);
+        _buffers = new AddressTranslator(memory);
         Indirect = (features & Features.RingIndirectDescriptors) != 0;
         EventIndex = (features & Features.RingEventIndex) != 0;
     }

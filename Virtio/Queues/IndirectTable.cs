@@ -35,10 +35,10 @@ internal readonly unsafe ref struct IndirectTable
     }
 
     /// <summary>Where it lies, if all of it is in one region; else null.</summary>
-    internal byte* Together(ref Translator memory) => memory.Map(_address, Entries * (ulong)Descriptor.Bytes);
+    internal byte* Together(ref AddressTranslator memory) => memory.Map(_address, Entries * (ulong)Descriptor.Bytes);
 
     /// <summary>Reads both halves of an entry.</summary>
-    internal bool TryRead(uint index, ref Translator memory, out ulong low, out ulong high)
+    internal bool TryRead(uint index, ref AddressTranslator memory, out ulong low, out ulong high)
     {
         ulong address = _address + index * Descriptor.Bytes;
         byte* entry = memory.Translate(address, out ulong available);

@@ -17,7 +17,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
     private readonly uint* _deviceEvent;
     private readonly (ChainTicket Chain, uint Written)[] _pending;
     private int _pendingCount;
-    private Translator _chains;
+    private AddressTranslator _chains;
 
     private RingCursor _next;
     private RingCursor _used;
@@ -34,7 +34,7 @@ public sealed unsafe class PackedQueue : DeviceQueue
         _ring = (PackedDescriptor*)ring;
         _driverEvent = (uint*)driverEvent;
         _deviceEvent = (uint*)deviceEvent;
-        _chains = new Translator(Memory);
+        _chains = new AddressTranslator(Memory);
         _pending = new (ChainTicket, uint)[size];
         _next = RingCursor.From((ushort)state, size);
         // DPDK tells the available half alone: nothing is in flight then.

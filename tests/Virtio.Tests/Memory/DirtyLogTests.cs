@@ -99,8 +99,8 @@ public sealed class DirtyLogTests : IDisposable
         memory = regions.Add(memory, 0x4_0000, 4 * Regions.Page, 0x9000_0000);
         var ring = new RingLog(_log, memory, buffers: true, usedRing: 0x20_000);
         Segment* pieces = stackalloc Segment[2];
-        pieces[0] = new Segment { Start = new Translator(memory).Translate(0x10_ff0, out _), Length = 32 };
-        pieces[1] = new Segment { Start = new Translator(memory).Translate(0x4_2000, out _), Length = 8000 };
+        pieces[0] = new Segment { Start = new AddressTranslator(memory).Translate(0x10_ff0, out _), Length = 32 };
+        pieces[1] = new Segment { Start = new AddressTranslator(memory).Translate(0x4_2000, out _), Length = 8000 };
         ring.Wrote(new SegmentCursor(pieces, 8032), 32 + 4097);
         Assert.Equal([0x10, 0x11, 0x42, 0x43], Marked());
         ring.WroteUsed(4, 8);
@@ -114,7 +114,7 @@ public sealed class DirtyLogTests : IDisposable
     {
         using var regions = new Regions();
         var memory = regions.Add(GuestMemory.Empty, 0x10_000, Regions.Page, 0x7000_0000);
-        var piece = new Segment { Start = new Translator(memory).Translate(0x10_000, out _), Length = 32 };
+        var piece = new Segment { Start = new AddressTranslator(memory).Translate(0x10_000, out _), Length = 32 };
         var ring = new RingLog(_log, memory, buffers: false, usedRing: null);
         ring.Wrote(new SegmentCursor(&piece, 32), 32);
         ring.WroteUsed(0, 8);

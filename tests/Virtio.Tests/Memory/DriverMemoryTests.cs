@@ -16,7 +16,7 @@ public class DriverMemoryTests
         memory.At(Base + 100, 3).Fill(7);
         unsafe
         {
-            Assert.Equal(7, new Translator(guest).Translate(Base + 102, out _)[0]);
+            Assert.Equal(7, new AddressTranslator(guest).Translate(Base + 102, out _)[0]);
         }
         guest.Release();
     }

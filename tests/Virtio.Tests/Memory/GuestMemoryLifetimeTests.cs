@@ -31,7 +31,7 @@ public sealed unsafe class GuestMemoryLifetimeTests : IDisposable
         var file = _regions.File();
         var memory = _regions.Add(GuestMemory.Empty, 0, Page, 0x1_0000, 0, file);
         file.Dispose();
-        new Translator(memory).Translate(0, out _)[0] = 1;
+        new AddressTranslator(memory).Translate(0, out _)[0] = 1;
         memory.Release();
         Assert.Equal(0, _regions.Mapped);
     }
@@ -60,8 +60,8 @@ public sealed unsafe class GuestMemoryLifetimeTests : IDisposable
         var more = old.TryAdd(new(Page, Page, 0x2_0000, 0), _regions.File(), out _)!;
         var none = old.TryRemove(new(0, Page, 0x1_0000, 0))!;
         Assert.Equal((1, 2, 0), (old.RegionCount, more.RegionCount, none.RegionCount));
-        Assert.True(new Translator(old).Translate(Page, out _) == null);
-        Assert.True(new Translator(old).Translate(0, out _) == new Translator(more).Translate(0, out _), "a region that stays keeps its mapping");
+        Assert.True(new AddressTranslator(old).Translate(Page, out _) == null);
+        Assert.True(new AddressTranslator(old).Translate(0, out _) == new AddressTranslator(more).Translate(0, out _), "a region that stays keeps its mapping");
         foreach (var memory in (GuestMemory[])[old, more, none])
             memory.Release();
         Assert.Equal(0, _regions.Mapped);

@@ -16,11 +16,11 @@ public sealed unsafe class GuestMemoryTests : IDisposable
     /// <summary>Bytes reachable from an address, whatever was translated before: that must never change an answer.</summary>
     private static ulong Reach(GuestMemory memory, ulong guest)
     {
-        byte* expected = new Translator(memory).Translate(guest, out ulong reach);
+        byte* expected = new AddressTranslator(memory).Translate(guest, out ulong reach);
         Assert.Equal(expected == null, reach == 0);
         foreach (ulong before in (ulong[])[.. memory.Layout.Select(l => l.GuestAddress), ulong.MaxValue, guest])
         {
-            var translator = new Translator(memory);
+            var translator = new AddressTranslator(memory);
             translator.Translate(before, out _);
             Assert.True(expected == translator.Map(guest, reach), $"after 0x{before:x}");
             Assert.True(translator.Map(guest, reach + 1) == null, $"after 0x{before:x}, one byte more");
@@ -96,10 +96,10 @@ public sealed unsafe class GuestMemoryTests : IDisposable
         var file = _regions.File(3 * Page);
         var whole = _regions.Add(GuestMemory.Empty, 0, 3 * Page, User, 0, file);
         var part = _regions.Add(GuestMemory.Empty, 0, Page, User, 1234, file);
-        new Translator(whole).Translate(1234, out _)[0] = 0x5a;
-        new Translator(whole).Translate(1234 + Page - 1, out _)[0] = 0xa5;
-        Assert.Equal(0x5a, new Translator(part).Translate(0, out _)[0]);
-        Assert.Equal(0xa5, new Translator(part).Translate(Page - 1, out _)[0]);
+        new AddressTranslator(whole).Translate(1234, out _)[0] = 0x5a;
+        new AddressTranslator(whole).Translate(1234 + Page - 1, out _)[0] = 0xa5;
+        Assert.Equal(0x5a, new AddressTranslator(part).Translate(0, out _)[0]);
+        Assert.Equal(0xa5, new AddressTranslator(part).Translate(Page - 1, out _)[0]);
         Assert.Equal(0UL, Reach(part, Page));
         whole.Release();
         part.Release();

@@ -62,7 +62,7 @@ public unsafe class MappedRegionTests
         if (GuestMemory.Empty.TryAdd(new(0, 8192, 0, 0), file, out _) is not { } memory)
             return;
         Libc.Check(Libc.ftruncate(file.Number, 0), "ftruncate");
-        Segment segment = new() { Start = new Translator(memory).Translate(0, out _), Length = 8 };
+        Segment segment = new() { Start = new AddressTranslator(memory).Translate(0, out _), Length = 8 };
         new SegmentCursor(&segment, 8).Read(stackalloc byte[8]);
     }
 }

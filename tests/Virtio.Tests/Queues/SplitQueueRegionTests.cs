@@ -19,7 +19,7 @@ public sealed class SplitQueueRegionTests : IDisposable
         unsafe
         {
             Assert.False(
-                new Translator(_queue.Guest).Translate(Border - 1, out _) + 1 == new Translator(_queue.Guest).Translate(Border, out _),
+                new AddressTranslator(_queue.Guest).Translate(Border - 1, out _) + 1 == new AddressTranslator(_queue.Guest).Translate(Border, out _),
                 "the two mappings happen to adjoin: this test shows nothing");
         }
     }

@@ -147,7 +147,7 @@ public sealed class BackEndSessionDescriptorTests : IDisposable
         if (reply.SequenceEqual(SessionUnderTest.Ack(RequestCode.AddMemoryRegion, 0)))
             unsafe
             {
-                Assert.Equal(0x1234UL, *(ulong*)new Translator(Device.Memory).Translate(0, out _));
+                Assert.Equal(0x1234UL, *(ulong*)new AddressTranslator(Device.Memory).Translate(0, out _));
             }
     }
 

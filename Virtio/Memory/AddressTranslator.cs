@@ -7,7 +7,7 @@ namespace InterGuest.Virtio.Memory;
 /// is likely to be. Whoever has one holds the memory.
 /// </summary>
 /// <param name="memory">The guest's.</param>
-internal unsafe struct Translator(GuestMemory memory)
+internal unsafe struct AddressTranslator(GuestMemory memory)
 {
     private readonly GuestMemory _memory = memory;
     private ulong _regionAddress;
