@@ -8,24 +8,24 @@ usage() {
 	cat <<-'END'
 	usage: tests/Benchmarks/pauses.sh [COUNT [LOOKERS]]
 
-	Two processes send one frame to and fro, COUNT times (100000): alone; and while
-	LOOKERS (4) 'interguest top' ask for everything ten times a second each, as many
-	'interguest watch' follow, and /metrics is read without end, with 200 ports there.
+	Two processes send one frame to and fro, COUNT times (100000), three times over:
+	alone; while LOOKERS (4) 'interguest top' ask for everything ten times a second
+	each, as many 'interguest watch' follow, and /metrics is read without end, with
+	200 ports there; and while as many look in the same way at another switch, which
+	tells what is only because all of it shares this machine's CPUs.
 	Prints the round trips' median, 99.9th percentile and longest, and what .NET's
-	garbage collector did in the switch meanwhile. All of it shares this machine's
-	CPUs: what the longest round trip has waited for may be any of them; the pauses
-	are the switch's own.
+	garbage collector did in the switch meanwhile.
 	END
 }
 
 case ${1:-} in -h | --help) usage; exit 0 ;; esac
-count=${1:-100000} lookers=${2:-4} PORTS=200 METRICS=19464
+count=${1:-100000} lookers=${2:-4} PORTS=200 METRICS=19464 OTHER_METRICS=19465
 "$root/deploy/build.sh" >&2
 # shellcheck source=../vms.sh
 . "$root/tests/vms.sh"
-pids=()
+pids=() looking=()
 finish() {
-	((${#pids[@]} == 0)) || kill "${pids[@]}" 2>/dev/null || true
+	kill "${pids[@]}" "${looking[@]}" 2>/dev/null || true
 	end_run
 }
 trap finish EXIT
@@ -50,14 +50,36 @@ measure() { # WHAT
 		| "\($what): round trips \(.received), median \(.p50) us, 99.9 % \(.p999) us, longest \(.max) us; \($a[0] - $b[0]) collections, \((($a[1] - $b[1]) * 1e6) | floor) us of pauses in all"' <<<"$json"
 }
 
+look_at() { # ENDPOINT METRICS
+	local i
+	for ((i = 0; i < lookers; i++)); do
+		interguest --endpoint "$1" top --json --interval 0.1 >/dev/null 2>&1 &
+		looking+=($!)
+		interguest --endpoint "$1" watch --json >/dev/null 2>&1 &
+		looking+=($!)
+	done
+	while curl -s -o /dev/null "http://127.0.0.1:$2/metrics"; do sleep 0.05; done &
+	looking+=($!)
+	sleep 2 # they have all begun
+}
+
+look_away() {
+	kill "${looking[@]}"
+	{ wait "${looking[@]}" || true; } 2>/dev/null
+	looking=()
+}
+
 measure alone
-for ((i = 0; i < lookers; i++)); do
-	interguest top --json --interval 0.1 >/dev/null 2>&1 &
-	pids+=($!)
-	interguest watch --json >/dev/null 2>&1 &
-	pids+=($!)
-done
-while curl -s -o /dev/null "http://127.0.0.1:$METRICS/metrics"; do sleep 0.05; done &
-pids+=($!)
-sleep 2 # they have all begun
+look_at "$INTERGUEST_ENDPOINT" "$METRICS"
 measure "while $lookers look"
+look_away
+
+other=$run/other
+mkdir "$other"
+"$root/bin/interguest-switch" --control "unix:$other/control.sock" --socket-dir "$other/ports" --state-dir "$other/state" \
+	--metrics "$OTHER_METRICS" </dev/null >>"$run/other.log" 2>&1 &
+pids+=($!)
+wait_until 30 "another switch" interguest --endpoint "unix:$other/control.sock" port list
+interguest --endpoint "unix:$other/control.sock" apply "$run/topology.yaml" >/dev/null
+look_at "unix:$other/control.sock" "$OTHER_METRICS"
+measure "while $lookers look at another switch"
