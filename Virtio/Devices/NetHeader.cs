@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using InterGuest.Virtio.Memory;
 
 namespace InterGuest.Virtio.Devices;
 
@@ -98,7 +99,7 @@ public struct NetHeader
     internal readonly ulong Low =>
         Flags | (ulong)GsoType << 8 | (ulong)HeaderLength << 16 | (ulong)GsoSize << 32 | (ulong)ChecksumStart << 48;
 
-    /// <summary>Writes a header where a guest has room for it.</summary>
+    /// <summary>Writes a header where a guest has room for it; mostly the same one is still there.</summary>
     /// <param name="room">So many bytes, which a translation found to be the guest's.</param>
     /// <param name="headerBytes"><see cref="Bytes"/> or <see cref="LegacyBytes"/>.</param>
     /// <param name="low"><see cref="Low"/>.</param>
@@ -107,11 +108,11 @@ public struct NetHeader
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static unsafe void Write(byte* room, int headerBytes, ulong low, ushort checksumOffset, ushort buffers)
     {
-        Unsafe.WriteUnaligned(room, low);
+        CacheLines.Update(room, low);
         if (headerBytes == Bytes)
-            Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset | (uint)buffers << 16);
+            CacheLines.Update(room + sizeof(ulong), checksumOffset | (uint)buffers << 16);
         else
-            Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset);
+            CacheLines.Update(room + sizeof(ulong), checksumOffset);
     }
 
     /// <summary>Writes the header with num_buffers.</summary>

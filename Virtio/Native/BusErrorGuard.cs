@@ -126,12 +126,8 @@ internal static unsafe class BusErrorGuard
 
     private static Table* Install()
     {
-        var table = (Table*)Map(TableHeadBytes + (nuint)MaxMappings * EntryBytes);
-        nuint codeBytes = (nuint)Environment.SystemPageSize;
-        byte* code = (byte*)Map(codeBytes);
-        Code.CopyTo(new Span<byte>(code, Code.Length));
-        *(Table**)(code + Code.Length) = table;
-        Libc.Check(Libc.mprotect(code, codeBytes, Libc.PROT_READ | Libc.PROT_EXEC), "mprotect");
+        var table = (Table*)Libc.MapAnonymous(TableHeadBytes + (nuint)MaxMappings * EntryBytes);
+        byte* code = MachineCode.Load(Code, (nint)table);
 
         Libc.SignalAction before;
         Libc.Check(Libc.sigaction(SignalBus, null, &before), "sigaction");
@@ -140,12 +136,6 @@ internal static unsafe class BusErrorGuard
         (action.Handler, action.Flags) = ((nint)code, Libc.SA_SIGINFO | Libc.SA_ONSTACK | Libc.SA_RESTART);
         Libc.Check(Libc.sigaction(SignalBus, &action, null), "sigaction");
         return table;
-    }
-
-    private static void* Map(nuint length)
-    {
-        void* memory = Libc.mmap(null, length, Libc.PROT_READ | Libc.PROT_WRITE, Libc.MAP_PRIVATE | Libc.MAP_ANONYMOUS | Libc.MAP_NORESERVE, -1, 0);
-        return (nint)memory != -1 ? memory : throw new NativeException("mmap", Libc.LastError);
     }
 
     [StructLayout(LayoutKind.Sequential, Size = TableHeadBytes)]

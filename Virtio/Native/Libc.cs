@@ -268,6 +268,14 @@ internal static unsafe partial class Libc
     [SuppressGCTransition]
     internal static partial void* Memcpy(void* to, void* from, nuint count);
 
+    /// <summary>Memory of our own, of zeros, that costs nothing before it is touched.</summary>
+    /// <exception cref="NativeException">There is none.</exception>
+    internal static void* MapAnonymous(nuint length)
+    {
+        void* memory = mmap(null, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        return (nint)memory != -1 ? memory : throw new NativeException("mmap", LastError);
+    }
+
     /// <summary>The <c>errno</c> that the last call in this thread left.</summary>
     internal static int LastError => Marshal.GetLastPInvokeError();
 

@@ -6,7 +6,7 @@ namespace InterGuest.Virtio.Queues;
 
 /// <summary>
 /// The device's side of a virtqueue whose driver may be hostile (VIRTIO 1.2, 2.6). Owned by one thread at a time. Every
-/// field the driver can write is read once, and nothing we wrote is read back.
+/// field the driver can write is read once, and nothing we wrote is believed when it is read back.
 /// </summary>
 public abstract unsafe class DeviceQueue : IDisposable
 {

@@ -15,8 +15,8 @@ internal unsafe interface IFrameLane
     /// <summary>Looks at the next chain if all of it is readable, and there is nothing to say of any of its buffers.</summary>
     bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain);
 
-    /// <summary>Begins to fetch bytes of the next chain's first buffer, if there is one.</summary>
-    void FetchNext(uint bytes);
+    /// <summary>Claims bytes of the next chain's first buffer, if there is one.</summary>
+    void ClaimNext(uint bytes);
 
     /// <summary>Notes that a chain that was looked at will be taken.</summary>
     void Mark(ChainTicket chain);
@@ -49,7 +49,7 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
 
-    public void FetchNext(uint bytes) => queue.FetchNext(bytes);
+    public void ClaimNext(uint bytes) => queue.ClaimNext(bytes);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Mark(ChainTicket chain) => queue.Mark(chain);
@@ -78,7 +78,7 @@ internal readonly unsafe struct PackedLane(PackedQueue queue) : IFrameLane
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
 
-    public void FetchNext(uint bytes) => queue.FetchNext(bytes);
+    public void ClaimNext(uint bytes) => queue.ClaimNext(bytes);
 
     // A descriptor is taken by going past it.
     public void Mark(ChainTicket chain)

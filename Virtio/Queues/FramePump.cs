@@ -28,7 +28,13 @@ public sealed unsafe class FramePump(
     /// <summary>So few frames at once have somebody wait for each.</summary>
     private const int Few = 4;
 
+    /// <summary>Bytes of a buffer that are claimed before they are written: those that a driver may have looked at, and some more.</summary>
+    private const uint Claimed = 512;
+
     private readonly int _mostBuffers = mergeable ? MostPieces : 1;
+
+    // The last time it moved as much as it might: the sender is ahead of us.
+    private bool _behind;
 
     /// <summary>Moves frames until one is not for it.</summary>
     /// <param name="most">No more once it has moved so many frames, or so many bytes, or so many descriptors.</param>
@@ -61,15 +67,16 @@ public sealed unsafe class FramePump(
             if (!TryMovePieces(from, to, most, ref moved))
                 break;
         }
+        _behind = moved.Reaches(most);
         // Until the next frame comes, the memory that it will go to: it is likely to be as long.
         if (moved.Frames is > 0 and <= Few)
-            to.FetchNext((uint)targetHeader + (uint)(moved.Bytes / moved.Frames));
+            to.ClaimNext((uint)targetHeader + (uint)(moved.Bytes / moved.Frames));
         return moved;
     }
 
     /// <summary>
     /// Takes frames in one descriptor, and a buffer of one descriptor for each. The frames' beginnings are fetched: all of them
-    /// are on their way at once while the next are looked at. The buffers' are not: what is written waits for nobody.
+    /// are on their way at once while the next are looked at; and the buffers', where frames have to wait for us.
     /// </summary>
     /// <returns>How many, until one is not for it.</returns>
     private int TakePlain<TSource, TTarget>(TSource from, TTarget to, Span<Plain> frames, in FrameTally most, ref FrameTally moved)
@@ -123,6 +130,9 @@ public sealed unsafe class FramePump(
             to.Mark(buffer);
             frame.Buffer = buffer;
             frame.Room = room;
+            // Where frames do not wait, the sender is the limit, and it was slower with lines taken from it early.
+            if (_behind)
+                CacheLines.Claim(room + targetHeader, Math.Min(frame.Bytes, Claimed));
             bytes += frame.Bytes;
         }
         to.Take(taken);

@@ -183,12 +183,12 @@ public sealed unsafe class PackedQueue : DeviceQueue
         return false;
     }
 
-    /// <summary>As <see cref="SplitQueue.FetchNext"/>.</summary>
-    internal void FetchNext(uint bytes)
+    /// <summary>As <see cref="SplitQueue.ClaimNext"/>.</summary>
+    internal void ClaimNext(uint bytes)
     {
         var descriptor = Read(_next);
         if (_next.IsAvailable(descriptor.Flags))
-            CacheLines.Fetch(Map(descriptor.Address, 0), bytes);
+            CacheLines.Claim(Map(descriptor.Address, 0), bytes);
     }
 
     /// <summary>Takes so many entries.</summary>

@@ -114,7 +114,8 @@ public sealed unsafe class SplitQueue : DeviceQueue
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public override void AddUsed(ChainTicket chain, uint written)
     {
-        Unsafe.WriteUnaligned(_used + 2 + 4 * (_nextUsed & _mask), chain.Id | (ulong)written << 32);
+        // A driver whose descriptors come in the same order again finds each where it was.
+        CacheLines.Update(_used + 2 + 4 * (_nextUsed & _mask), chain.Id | (ulong)written << 32);
         Log?.WroteUsed(RingBytes + UsedEntryBytes * (uint)(_nextUsed & _mask), UsedEntryBytes);
         _nextUsed++;
     }
@@ -206,14 +207,14 @@ public sealed unsafe class SplitQueue : DeviceQueue
         return Ready(1) > 0 && TryPeekHead(0, out chain) && _descriptors.TryGather(chain.Id, pieces, out count, out length);
     }
 
-    /// <summary>Begins to fetch bytes of the next chain's first buffer, if one is known to be there.</summary>
-    internal void FetchNext(uint bytes)
+    /// <summary>Claims bytes of the next chain's first buffer, if one is known to be there.</summary>
+    internal void ClaimNext(uint bytes)
     {
         if (_nextAvailable == _knownAvailable)
             return;
         ushort head = Volatile.Read(ref _available[2 + (_nextAvailable & _mask)]);
         if (head < Size)
-            CacheLines.Fetch(Map(_descriptors.Read(head).Address, 0), bytes);
+            CacheLines.Claim(Map(_descriptors.Read(head).Address, 0), bytes);
     }
 
     /// <summary>Notes that a chain that was looked at will be taken: it may not come twice.</summary>

@@ -24,6 +24,28 @@ public class NetHeaderTests
         Assert.Equal([.. bytes, 0xee, 0xee], written);
     }
 
+    /// <summary>Where a header lies already that differs in one bit, as where the very same one does.</summary>
+    [Theory]
+    [InlineData(NetHeader.Bytes)]
+    [InlineData(NetHeader.LegacyBytes)]
+    public unsafe void WhateverWasThereIsReplaced(int headerBytes)
+    {
+        byte[] expected = new byte[NetHeader.Bytes];
+        Tso().Write(expected, 2);
+        byte* room = stackalloc byte[16];
+        var bytes = new Span<byte>(room, 16);
+        for (int bit = -1; bit < 8 * headerBytes; bit++)
+        {
+            bytes.Fill(0xee);
+            expected.AsSpan(0, headerBytes).CopyTo(bytes);
+            if (bit >= 0)
+                bytes[bit / 8] ^= (byte)(1 << bit % 8);
+            NetHeader.Write(room, headerBytes, Tso().Low, Tso().ChecksumOffset, 2);
+            Assert.Equal(expected[..headerBytes], bytes[..headerBytes].ToArray());
+            Assert.Equal(Enumerable.Repeat((byte)0xee, 16 - headerBytes), bytes[headerBytes..].ToArray());
+        }
+    }
+
     [Fact]
     public void ALegacyHeaderOf10BytesIsEnoughToParse() =>
         Assert.Equal(0x0201, NetHeader.Parse([0, 0, 0, 0, 0, 0, 0, 0, 1, 2]).ChecksumOffset);

@@ -270,6 +270,32 @@ public class FramePumpTests
         Assert.Equal(QueueFault.HeadInFlight, pair.Source.Device.Fault);
     }
 
+    /// <summary>Entries of the ring and headers are stored where they are not there yet: what an earlier round left must be told apart.</summary>
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void RoundAfterRoundEachFrameHasItsOwnLength(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        var pump = pair.Pump();
+        for (int round = 0; round < 6; round++)
+        {
+            byte[][] frames = [.. Enumerable.Range(0, Size).Select(i => Frame(60 + (i + round / 2) % 3))];
+            foreach (byte[] frame in frames)
+            {
+                pair.Send(frame, 12 + frame.Length);
+                pair.Offer(100);
+            }
+            Assert.Equal(32, pump.Move(_plenty).Frames);
+            Assert.Equal(Size - 32, pump.Move(_plenty).Frames);
+            pair.Publish();
+            foreach (byte[] frame in frames)
+            {
+                Assert.Equal([.. Header(buffers: 1), .. frame], pair.Received());
+                Assert.True(pair.Source.Driver.TryGetUsed(out _, out uint written) && written == 0);
+            }
+        }
+    }
+
     private static byte[] Header(byte buffers) => [.. new byte[NetHeader.BuffersOffset], buffers, 0];
 
     private static byte[] Frame(int bytes)
