@@ -7,17 +7,23 @@ namespace InterGuest.Switch.DataPath;
 /// </summary>
 internal struct BusyPoll
 {
-    // The shortest that is tried, as a part of the longest.
-    private const int Parts = 8;
+    // Parts of the longest: the shortest that is tried, and what a look that found work was worth, about a kick and a waking.
+    private const int Parts = 8, WorthParts = 4;
 
     private long _budget;
     private long _since;
+    private long _found;
 
     /// <summary>Whether the last turn found nothing.</summary>
     internal bool IsIdle { get; set; }
 
     /// <summary>A turn did something.</summary>
-    internal void Progressed() => _since = 0;
+    internal void Progressed()
+    {
+        if (_since != 0)
+            _found++;
+        _since = 0;
+    }
 
     /// <summary>Whether to look again.</summary>
     internal bool GoesOn(long now)
@@ -34,9 +40,12 @@ internal struct BusyPoll
     {
         long wait = now - _since;
         _since = 0;
-        if (wait > most)
+        // A long wait says little if looking has found more since the last one than it took in vain now.
+        bool paid = _found * (most / WorthParts) >= _budget;
+        _found = 0;
+        if (wait > most && !paid)
             _budget = _budget < most / Parts ? 0 : _budget / 2;
-        else if (wait > _budget)
+        else if (wait <= most && wait > _budget)
             _budget = Math.Min(most, Math.Max(_budget * 2, most / Parts));
     }
 }

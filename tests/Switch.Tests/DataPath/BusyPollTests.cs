@@ -48,6 +48,27 @@ public sealed class BusyPollTests
         Assert.Equal([Most / 2, Most / 4, Most / 8, Most / 16, 0, 0], budgets);
     }
 
+    /// <summary>A pause of a busy sender, or of the machine, is not the end of its traffic.</summary>
+    [Theory]
+    [InlineData(4, Most)]
+    [InlineData(3, Most / 2)]
+    [InlineData(0, Most / 2)]
+    public void OneLateWaitAmongThoseThatLookingEndedChangesNothing(int found, long budget)
+    {
+        var poll = new BusyPoll();
+        long now = 1000;
+        for (int i = 0; i < 5; i++)
+            Wake(ref poll, ref now, Most);
+        for (int i = 0; i < found; i++)
+        {
+            Assert.True(poll.GoesOn(++now));
+            poll.Progressed();
+            poll.Progressed(); // without a look before it
+        }
+        Wake(ref poll, ref now, Most + 1);
+        Assert.Equal(budget, Budget(poll, ++now));
+    }
+
     [Fact]
     public void NothingIsLookedForWhereNothingIsAllowed()
     {
