@@ -3,11 +3,11 @@ using System.Text;
 
 namespace InterGuest.Benchmarks;
 
-/// <summary>The lines of two switches under the same load, as net/measure.sh writes them, side by side.</summary>
+/// <summary>The lines of two switches under the same load, in turns, as run.sh gathers them from net/measure.sh, side by side.</summary>
 internal static class Comparison
 {
     /// <summary>Prints the table and writes the picture.</summary>
-    /// <param name="raw">Lines: A or B, then the columns of net/measure.sh -T.</param>
+    /// <param name="raw">Lines: the round, then the columns of net/measure.sh.</param>
     /// <param name="picture">Where to write it, as SVG.</param>
     /// <returns>Whether any row could be compared.</returns>
     public static bool Run(string raw, string picture)
@@ -19,27 +19,32 @@ internal static class Comparison
                where line.Placement != "mixed" && line.Rate > 0
                group line by (line.Traffic, line.Mode, line.Bytes, line.Placement) into g
                orderby g.Key.Traffic, g.Key.Mode descending, g.Key.Bytes, g.Key.Placement descending
-               select new Row(
-                   g.Key.Traffic, g.Key.Mode, g.Key.Bytes, g.Key.Placement,
-                   [.. g.Where(l => !l.IsOurs)], [.. g.Where(l => l.IsOurs)]) into row
-               where row.A.Length > 0 && row.B.Length > 0
-               select row,
+               let turns = (from a in g
+                            where !a.IsOurs
+                            join b in g.Where(l => l.IsOurs) on (a.Round, a.Turn) equals (b.Round, b.Turn)
+                            select (A: a, B: b)).ToArray()
+               where turns.Length > 0
+               select new Row(g.Key.Traffic, g.Key.Mode, g.Key.Bytes, g.Key.Placement, turns),
         ];
-        Console.WriteLine("| traffic | rings | bytes | CPUs | runs A/B | A, Mpps | B, Mpps | B, Gbit/s | B/A | spread A/B | lost A/B |");
-        Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|");
+        Console.WriteLine("| traffic | rings | bytes | CPUs | turns (rounds) | A, Mpps | B, Mpps | B, Gbit/s | B/A | half of B/A lie in | guests busy A/B | lost A/B |");
+        Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|---|");
         foreach (var row in rows)
             Console.WriteLine(row);
         int mixed = lines.Count(l => l.Placement == "mixed");
         if (mixed > 0)
-            Console.WriteLine($"\n{mixed} of {lines.Count} runs are left out: the CPUs came to share a cache, or no longer did, while they ran.");
+            Console.WriteLine($"\n{mixed} of {lines.Count} turns are left out: the CPUs came to share a cache, or no longer did, meanwhile.");
         File.WriteAllText(picture, Picture(rows));
         return rows.Length > 0;
     }
 
-    private static double Median(IEnumerable<double> values)
+    private static double Median(IEnumerable<double> values) => Quantile(values, 0.5);
+
+    private static double Quantile(IEnumerable<double> values, double part)
     {
         double[] sorted = [.. values.Order()];
-        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+        double at = part * (sorted.Length - 1);
+        var (below, above) = (sorted[(int)Math.Floor(at)], sorted[(int)Math.Ceiling(at)]);
+        return below + (above - below) * (at - Math.Floor(at));
     }
 
     private static string Picture(Row[] rows)
@@ -64,26 +69,38 @@ internal static class Comparison
         return svg.ToString();
     }
 
-    private sealed record Line(bool IsOurs, int Bytes, string Mode, string Traffic, string Placement, double Rate, double Gigabits, long Lost)
+    private sealed record Line(
+        int Round, bool IsOurs, int Bytes, string Mode, string Traffic, string Placement, int Turn, double Rate, double Gigabits, double Busy, long Lost)
     {
-        // size mode traffic core rtt run pps gbps ns gen% gns sw% idle% wait% lost
+        // round switch size mode traffic core rtt turn pps gbps ns gen% gns sw% idle% wait% lost
         public static Line Parse(string text)
         {
             string[] f = text.Split('\t');
             double Number(int i) => double.Parse(f[i], CultureInfo.InvariantCulture);
-            return new Line(f[0] == "B", (int)Number(1), f[2], f[3], f[4], Number(7), Number(8), f[15] == "-" ? 0 : (long)Number(15));
+            return new Line(
+                (int)Number(0), f[1] == "B", (int)Number(2), f[3], f[4], f[5], (int)Number(7), Number(8), Number(9),
+                f[11] == "-" ? double.NaN : Number(11), f[16] == "-" ? 0 : (long)Number(16));
         }
     }
 
-    private sealed record Row(string Traffic, string Mode, int Bytes, string Placement, Line[] A, Line[] B)
+    private sealed record Row(string Traffic, string Mode, int Bytes, string Placement, (Line A, Line B)[] Turns)
     {
-        public double Ratio => Median(B.Select(l => l.Rate)) / Median(A.Select(l => l.Rate));
+        public double Ratio => Median(Ratios);
+
+        private IEnumerable<double> Ratios => Turns.Select(t => t.B.Rate / t.A.Rate);
 
         public override string ToString() => string.Create(
             CultureInfo.InvariantCulture,
-            $"| {Traffic} | {Mode} | {Bytes} | {Placement} | {A.Length}/{B.Length} | {Median(A.Select(l => l.Rate)) / 1e6:0.00} | {Median(B.Select(l => l.Rate)) / 1e6:0.00} "
-            + $"| {Median(B.Select(l => l.Gigabits)):0.0} | **{Ratio:0.00}** | {Spread(A):0} %/{Spread(B):0} % | {A.Sum(l => l.Lost)}/{B.Sum(l => l.Lost)} |");
+            $"| {Traffic} | {Mode} | {Bytes} | {Placement} | {Turns.Length} ({Turns.Select(t => t.A.Round).Distinct().Count()}) "
+            + $"| {Median(Turns.Select(t => t.A.Rate)) / 1e6:0.00} | {Median(Turns.Select(t => t.B.Rate)) / 1e6:0.00} | {Median(Turns.Select(t => t.B.Gigabits)):0.0} "
+            + $"| **{Ratio:0.00}** | {Quantile(Ratios, 0.25):0.00} to {Quantile(Ratios, 0.75):0.00} | {Busy(t => t.A)}/{Busy(t => t.B)} "
+            + $"| {Turns.Sum(t => t.A.Lost)}/{Turns.Sum(t => t.B.Lost)} |");
 
-        private static double Spread(Line[] lines) => 100 * (lines.Max(l => l.Rate) - lines.Min(l => l.Rate)) / Median(lines.Select(l => l.Rate));
+        // The generator's own cost is taken before the turns: where it is the limit, noise can take it beyond 100 %.
+        private string Busy(Func<(Line A, Line B), Line> side)
+        {
+            double[] known = [.. Turns.Select(t => side(t).Busy).Where(b => !double.IsNaN(b))];
+            return known.Length == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{Math.Min(100, Median(known)):0} %");
+        }
     }
 }
