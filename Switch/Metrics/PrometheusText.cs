@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
@@ -8,6 +10,7 @@ namespace InterGuest.Switch.Metrics;
 /// The observable instruments of meters in Prometheus' text format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats).
 /// Names become what Prometheus expects: interguest.queue.bytes is interguest_queue_bytes_total.
 /// </summary>
+/// <remarks>What it writes into it keeps for the next time: the data path waits for each collection of garbage.</remarks>
 internal sealed class PrometheusText(Func<Meter, bool> wanted)
 {
     /// <summary>What the text is, for HTTP.</summary>
@@ -18,8 +21,12 @@ internal sealed class PrometheusText(Func<Meter, bool> wanted)
 
     private static readonly string[] HistogramParts = [Buckets, Sum, Count];
 
+    // A family's text goes through one of these, which keep their size.
+    private readonly ConcurrentBag<ArrayBufferWriter<byte>> _buffers = [];
+
     /// <summary>Reads all instruments once.</summary>
-    public string Read()
+    /// <param name="output">Gets the text, in UTF-8.</param>
+    public void Write(IBufferWriter<byte> output)
     {
         var families = new SortedDictionary<string, Family>(StringComparer.Ordinal);
         using var listener = new MeterListener();
@@ -29,22 +36,26 @@ internal sealed class PrometheusText(Func<Meter, bool> wanted)
                 return;
             string name = NameOf(instrument);
             if (!families.TryGetValue(name, out var family))
-                families.Add(name, family = new Family(name, TypeOf(instrument), instrument.Description ?? ""));
+                families.Add(name, family = new Family(name, TypeOf(instrument), instrument.Description ?? "", _buffers.TryTake(out var buffer) ? buffer : new()));
             l.EnableMeasurementEvents(instrument, new Part(family, name + PartOf(instrument).Replace('.', '_')));
         };
-        listener.SetMeasurementEventCallback<long>((_, value, tags, family) => ((Part)family!).Add(tags, value.ToString(CultureInfo.InvariantCulture)));
-        listener.SetMeasurementEventCallback<int>((_, value, tags, family) => ((Part)family!).Add(tags, value.ToString(CultureInfo.InvariantCulture)));
-        listener.SetMeasurementEventCallback<double>((_, value, tags, family) => ((Part)family!).Add(tags, value.ToString("R", CultureInfo.InvariantCulture)));
+        listener.SetMeasurementEventCallback<long>((_, value, tags, part) => ((Part)part!).Add(tags, value, ""));
+        listener.SetMeasurementEventCallback<int>((_, value, tags, part) => ((Part)part!).Add(tags, value, ""));
+        listener.SetMeasurementEventCallback<double>((_, value, tags, part) => ((Part)part!).Add(tags, value, "R"));
         listener.Start();
         listener.RecordObservableInstruments();
-        return string.Concat(families.Values);
+        foreach (var family in families.Values)
+        {
+            output.Write(family.Text.WrittenSpan);
+            family.Text.ResetWrittenCount();
+            _buffers.Add(family.Text);
+        }
     }
 
     /// <summary>Prometheus' name of an instrument.</summary>
     internal static string NameOf(Instrument instrument)
     {
-        string whole = instrument.Name[..^PartOf(instrument).Length];
-        string name = string.Concat(whole.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
+        string name = Plain(instrument.Name[..^PartOf(instrument).Length]);
         string unit = instrument.Unit switch
         {
             "By" => "bytes",
@@ -55,6 +66,9 @@ internal sealed class PrometheusText(Func<Meter, bool> wanted)
             name += "_" + unit;
         return TypeOf(instrument) == "counter" ? name + "_total" : name;
     }
+
+    /// <summary>With the characters that a name may have, and _ for others.</summary>
+    private static string Plain(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
 
     /// <summary>Which part of a histogram it is; empty: it is none.</summary>
     private static string PartOf(Instrument instrument) =>
@@ -71,33 +85,62 @@ internal sealed class PrometheusText(Func<Meter, bool> wanted)
     /// <summary>Where an instrument's samples go, and what they are called there.</summary>
     private sealed record Part(Family Family, string Name)
     {
-        public void Add(ReadOnlySpan<KeyValuePair<string, object?>> tags, string value) => Family.Add(Name, tags, value);
+        public void Add<T>(ReadOnlySpan<KeyValuePair<string, object?>> tags, T value, string format) where T : IUtf8SpanFormattable =>
+            Family.Add(Name, tags, value, format);
     }
 
     private sealed class Family
     {
-        private readonly StringBuilder _text = new();
+        private static readonly SearchValues<char> ToBeEscaped = SearchValues.Create("\\\"\n");
 
-        public Family(string name, string type, string help)
+        // Labels are few, and named in code.
+        private static readonly ConcurrentDictionary<string, string> LabelNames = new();
+
+        public Family(string name, string type, string help, ArrayBufferWriter<byte> text)
         {
-            _text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help.Replace("\\", @"\\").Replace("\n", @"\n")}\n# TYPE {name} {type}\n");
+            Text = text;
+            Append($"# HELP {name} {help.Replace("\\", @"\\").Replace("\n", @"\n")}\n# TYPE {name} {type}\n");
         }
 
-        public void Add(string name, ReadOnlySpan<KeyValuePair<string, object?>> tags, string value)
+        public ArrayBufferWriter<byte> Text { get; }
+
+        public void Add<T>(string name, ReadOnlySpan<KeyValuePair<string, object?>> tags, T value, string format) where T : IUtf8SpanFormattable
         {
-            _text.Append(name);
-            char before = '{';
+            Append(name);
+            string before = "{";
             foreach (var (label, text) in tags)
             {
-                _text.Append(before).Append(string.Concat(label.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'))).Append("=\"").Append(Escape(text)).Append('"');
-                before = ',';
+                Append(before);
+                Append(LabelNames.GetOrAdd(label, Plain));
+                Append("=\"");
+                AppendEscaped(text);
+                Append("\"");
+                before = ",";
             }
-            _text.Append(before == ',' ? "} " : " ").Append(value).Append('\n');
+            Append(before == "," ? "} " : " ");
+            Append(value, format);
+            Append("\n");
         }
 
-        public override string ToString() => _text.ToString();
+        private void AppendEscaped(object? value)
+        {
+            if (value is int number)
+            {
+                Append(number, "");
+                return;
+            }
+            string text = value as string ?? Convert.ToString(value, CultureInfo.InvariantCulture)!;
+            Append(text.AsSpan().ContainsAny(ToBeEscaped) ? text.Replace("\\", @"\\").Replace("\"", "\\\"").Replace("\n", @"\n") : text);
+        }
 
-        private static string Escape(object? value) =>
-            Convert.ToString(value, CultureInfo.InvariantCulture)!.Replace("\\", @"\\").Replace("\"", "\\\"").Replace("\n", @"\n");
+        private void Append(string text) => Encoding.UTF8.GetBytes(text, Text);
+
+        private void Append<T>(T value, string format) where T : IUtf8SpanFormattable
+        {
+            int written;
+            for (int room = 32; !value.TryFormat(Text.GetSpan(room), out written, format, CultureInfo.InvariantCulture); room *= 2)
+                ;
+            Text.Advance(written);
+        }
     }
 }

@@ -44,10 +44,11 @@ internal sealed partial class ObservationHost(SwitchOptions options, SwitchMeter
         return site;
     }
 
-    private Task WriteMetricsAsync(HttpContext context)
+    private async Task WriteMetricsAsync(HttpContext context)
     {
         context.Response.ContentType = PrometheusText.ContentType;
-        return context.Response.WriteAsync(_metrics.Read());
+        _metrics.Write(context.Response.BodyWriter);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
     }
 
     [LoggerMessage(LogLevel.Information, "{What} at {Address}")]
