@@ -17,7 +17,7 @@ usage() {
 
 	  -R ROUNDS  starts of both (5)
 	  -s SIZES   frame sizes (64 256 512 1024 1518 9000 65000)
-	  -m MODES   split+mrg packed+mrg; see net/measure.sh --help
+	  -m MODES   split+mrg packed+mrg; see net/measure.sh -h
 	  -t TRAFFIC oneway twoway pingpong flood (oneway pingpong flood)
 	  -r TURNS   of each at each point, in each round (6)
 	  -A CMD     another switch as A, e.g. net/interguest.sh: then the ratio is the
