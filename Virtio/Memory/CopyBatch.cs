@@ -12,7 +12,7 @@ internal unsafe ref struct CopyBatch(Span<CopyBatch.Entry> room)
     /// <summary>Enough for some frames of 9000 bytes in pieces of 2 KiB, and little enough for a stack.</summary>
     internal const int Room = 128;
 
-    /// <summary>How many copies ahead the lines of both ranges are fetched.</summary>
+    /// <summary>How many copies ahead the lines of both ranges are fetched, the target's to be written.</summary>
     private const int Ahead = 2;
 
     private readonly Span<Entry> _entries = room;
@@ -67,6 +67,6 @@ internal unsafe ref struct CopyBatch(Span<CopyBatch.Entry> room)
     private static void Fetch(in Entry copy)
     {
         CacheLines.Fetch(copy.From, copy.Count);
-        CacheLines.Fetch(copy.To, copy.Count);
+        CacheLines.Claim(copy.To, copy.Count);
     }
 }
