@@ -50,8 +50,8 @@ internal static class SwitchCommand
         var busyPoll = new Option<int>("--busy-poll")
         {
             HelpName = "MICROSECONDS",
-            Description = "For how long at most a thread looks for more to move before it sleeps, where that has paid before. "
-                + "More: lower latency; 0: none of the CPU is spent on it",
+            Description = "How soon, on average, there must be more to move for a thread to look for it instead of sleeping; it looks "
+                + "for at most four times as long. More: lower latency; 0: none of the CPU is spent on it",
             DefaultValueFactory = _ => (int)Defaults.BusyPoll.TotalMicroseconds,
         };
         busyPoll.Validators.Add(r =>

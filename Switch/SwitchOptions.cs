@@ -53,7 +53,7 @@ public sealed record SwitchOptions
     /// <summary>The CPUs that those threads run on, in turn; none: any that the process may use.</summary>
     public IReadOnlyList<int> Cpus { get; init; } = [];
 
-    /// <summary>For how long at most a thread that moves frames looks for more before it sleeps.</summary>
+    /// <summary>How soon, on average, there must be more for a thread that moves frames to look for it instead of sleeping.</summary>
     public TimeSpan BusyPoll { get; init; } = Defaults.BusyPoll;
 
     /// <summary>Whether to have the data path compiled for speed before guests need it.</summary>

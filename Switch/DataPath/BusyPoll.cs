@@ -1,51 +1,54 @@
 namespace InterGuest.Switch.DataPath;
 
 /// <summary>
-/// How long a join without work looks for more before it sleeps. Waking costs a guest a kick and both sides a switch of
-/// context: looking pays if work comes soon, which the waits of the past tell. Times are those of
+/// How long a loop whose joins have no work looks for more before it sleeps. Waking costs a guest a kick, and both sides a switch
+/// of context: looking pays where work comes soon, and what it saved is what may be spent on looking in vain. Times are those of
 /// <see cref="System.Diagnostics.Stopwatch"/>.
 /// </summary>
-internal struct BusyPoll
+/// <param name="worth">What finding work without sleeping is worth: work that comes later than that, on average, is slept for.</param>
+internal struct BusyPoll(long worth)
 {
-    // Parts of the longest: the shortest that is tried, and what a look that found work was worth, about a kick and a waking.
-    private const int Parts = 8, WorthParts = 4;
+    // The longest look, and the most that can be saved up, by that worth: pauses of a busy sender, or of the machine, are slept
+    // through once they are long, but do not end looking.
+    private const int Longest = 4, MostSaved = 16;
 
-    private long _budget;
+    // A loop that has nothing saved tries half that worth once in so many wakings: the machine may take longer to wake it than
+    // work to come, and then no wait is short until it looks.
+    private const int WakingsPerTrial = 16;
+
+    private long _saved;
     private long _since;
-    private long _found;
-
-    /// <summary>Whether the last turn found nothing.</summary>
-    internal bool IsIdle { get; set; }
-
-    /// <summary>A turn did something.</summary>
-    internal void Progressed()
-    {
-        if (_since != 0)
-            _found++;
-        _since = 0;
-    }
+    private long _seen;
+    private int _wakings;
 
     /// <summary>Whether to look again.</summary>
     internal bool GoesOn(long now)
     {
         if (_since == 0)
             _since = now;
-        return now - _since < _budget;
+        _seen = now;
+        return now - _since < Math.Min(_saved, Longest * worth);
     }
 
-    /// <summary>Work came while the join slept: had it come soon enough, looking for longer would have found it.</summary>
-    /// <param name="now">When.</param>
-    /// <param name="most">The longest to look for.</param>
-    internal void Woken(long now, long most)
+    /// <summary>A turn did something.</summary>
+    internal void Progressed()
     {
-        long wait = now - _since;
+        if (_since != 0)
+            Save(worth - (_seen - _since));
         _since = 0;
-        // A long wait says little if looking has found more since the last one than it took in vain now.
-        bool paid = _found * (most / WorthParts) >= _budget;
-        _found = 0;
-        if (wait > most && !paid)
-            _budget = _budget < most / Parts ? 0 : _budget / 2;
-        else if (wait <= most && wait > _budget)
-            _budget = Math.Min(most, Math.Max(_budget * 2, most / Parts));
     }
+
+    /// <summary>Work came while the loop slept: had it come soon enough, looking for longer would have found it.</summary>
+    internal void Woken(long now)
+    {
+        if (_since == 0)
+            return;
+        long wait = now - _since;
+        Save(wait <= worth ? worth - wait : _since - _seen);
+        _since = 0;
+        if (_saved == 0 && ++_wakings % WakingsPerTrial == 0)
+            Save(worth / 2);
+    }
+
+    private void Save(long time) => _saved = Math.Clamp(_saved + time, 0, MostSaved * worth);
 }

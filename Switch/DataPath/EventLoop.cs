@@ -10,7 +10,7 @@ namespace InterGuest.Switch.DataPath;
 /// with a budget, so that no guest starves another.
 /// </summary>
 /// <param name="index">Its number.</param>
-/// <param name="busyPoll">For how long a join may look for more before it sleeps; nothing: never.</param>
+/// <param name="busyPoll">How soon work must come, on average, for the loop to look for it instead of sleeping; nothing: never.</param>
 public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThread($"loop-{index}")
 {
     /// <summary>Rounds of turns between looks for kicks of joins that sleep.</summary>
@@ -19,13 +19,20 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     /// <summary>Rounds between looks at the clock while a join has nothing to do: a look costs as much as a frame or two.</summary>
     private const uint RoundsPerClock = 8;
 
+    /// <summary>
+    /// While the loop is awake, joins without work are looked at for so many times <c>busyPoll</c>, divided by how many they are:
+    /// for one of them to sleep saves next to nothing, and costs its guest a kick; but looks at many keep the others waiting.
+    /// </summary>
+    private const int InCompany = 64;
+
     /// <summary>How often queues without a kick are looked at, in milliseconds.</summary>
     private const int PollMilliseconds = 1;
 
     private readonly Dictionary<ulong, QueueEnd> _ends = [];
     private readonly List<Join> _joins = [];
     private readonly List<Join> _active = [];
-    private readonly long _mostBusyPoll = (long)(busyPoll.TotalSeconds * Stopwatch.Frequency);
+    private readonly long _mostInCompany = (long)(InCompany * busyPoll.TotalSeconds * Stopwatch.Frequency);
+    private BusyPoll _poll = new((long)(busyPoll.TotalSeconds * Stopwatch.Frequency));
     private int _idle;
     private ulong _lastToken = WakeToken;
     private int _timed;
@@ -91,7 +98,8 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
 
     private void Look(PollEvent[] events)
     {
-        int count = Poller.Wait(events, _active.Count > 0 ? 0 : SleepMilliseconds());
+        bool asleep = _active.Count == 0;
+        int count = Poller.Wait(events, asleep ? SleepMilliseconds() : 0);
         for (int i = 0; i < count; i++)
         {
             if (events[i].Token == WakeToken)
@@ -99,6 +107,8 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
             else if (_ends.TryGetValue(events[i].Token, out var end))
                 OnKick(end);
         }
+        if (asleep && _active.Count > 0)
+            _poll.Woken(Stopwatch.GetTimestamp());
         if (_polled > 0)
             foreach (var join in _joins.Where(j => j.Ends.Any(e => e.Kick == null)))
                 Activate(join);
@@ -117,21 +127,20 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     {
         end.Counters.Kicked();
         foreach (var join in end.Joins)
-        {
-            if (!join.Active)
-                join.Poll.Woken(Stopwatch.GetTimestamp(), _mostBusyPoll);
             Activate(join);
-        }
     }
 
     /// <summary>Those that have looked for long enough have their guests asked for kicks.</summary>
     private void PutToSleep()
     {
         long now = Stopwatch.GetTimestamp();
+        int idle = _active.Count(static j => j.IsIdle);
+        bool awake = idle < _active.Count || _poll.GoesOn(now);
+        long most = awake ? _mostInCompany / Math.Max(1, idle) : 0;
         for (int i = _active.Count - 1; i >= 0; i--)
         {
             var join = _active[i];
-            if (!join.Poll.IsIdle || join.Poll.GoesOn(now))
+            if (!join.IsIdle || join.Idles(now) < most)
                 continue;
             bool wasTimed = join.IsTimed;
             if (join.TrySleep())
@@ -175,9 +184,12 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
         if (result == TurnResult.Limited)
             join.LimitedUntil = Environment.TickCount64 + join.Limit!.Wait();
         CountTimed(join, wasTimed);
-        join.Poll.IsIdle = result == TurnResult.Idle;
+        join.IsIdle = result == TurnResult.Idle;
         if (spent > 0)
-            join.Poll.Progressed();
+        {
+            join.IdleSince = 0;
+            _poll.Progressed();
+        }
         switch (result)
         {
             case TurnResult.Idle:
@@ -236,7 +248,7 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
         if (join.Active || join.LimitedUntil != 0)
             return;
         join.Active = true;
-        join.Poll.IsIdle = false; // whatever it waited for: it is to have a turn before it sleeps
+        (join.IsIdle, join.IdleSince) = (false, 0); // whatever it waited for: it is to have a turn before it sleeps
         _active.Add(join);
         join.Wake();
     }

@@ -54,8 +54,19 @@ public abstract class Join : IDisposable
     /// <summary>In its loop: the work it may still do before others have had theirs.</summary>
     internal int Credit { get; set; }
 
-    /// <summary>In its loop: how long it looks on when it has nothing to do.</summary>
-    internal BusyPoll Poll;
+    /// <summary>In its loop: whether its last turn found nothing.</summary>
+    internal bool IsIdle { get; set; }
+
+    /// <summary>In its loop: since when it was seen to find nothing, by <see cref="System.Diagnostics.Stopwatch"/>; 0: it was not.</summary>
+    internal long IdleSince { get; set; }
+
+    /// <summary>For how long it has found nothing, by the same clock: it begins with the first call.</summary>
+    internal long Idles(long now)
+    {
+        if (IdleSince == 0)
+            IdleSince = now;
+        return now - IdleSince;
+    }
 
     /// <summary>Does work and shows the guests what was done.</summary>
     /// <param name="budget">How much, in units of <see cref="WorkCost"/>; the last step may go beyond it.</param>

@@ -30,7 +30,7 @@ usage() {
 
 rounds=5 out=$root/artifacts/benchmarks peer=$net/dpdk.sh
 sizes="64 256 512 1024 1518 9000 65000" modes="split+mrg packed+mrg" traffic="oneway pingpong flood" turns=6 pass=()
-while getopts R:o:s:m:t:r:n:w:A:q:p:g:c:M:N:F:Sh option; do
+while getopts R:o:s:m:t:r:n:w:A:q:Q:p:g:c:M:N:F:Sh option; do
 	case $option in
 	R) rounds=$OPTARG ;;
 	o) out=$OPTARG ;;

@@ -15,13 +15,14 @@ internal sealed class TestSwitch : IDisposable
     private readonly ConcurrentQueue<(string Name, string Text, PortState State)> _told = new();
     private readonly ConcurrentQueue<Exception> _failures = new();
 
-    public TestSwitch(int loops = 2, Func<string, string>? socketDirectory = null)
+    public TestSwitch(int loops = 2, Func<string, string>? socketDirectory = null, TimeSpan? busyPoll = null)
     {
         Options = new SwitchOptions
         {
             SocketDirectory = socketDirectory?.Invoke(Directory.Root) ?? Directory.Root,
             StateDirectory = Directory.At("state"),
             EventLoops = loops,
+            BusyPoll = busyPoll ?? Defaults.BusyPoll,
         };
         Board = new Switchboard(Options, TimeProvider.System, _failures.Enqueue);
         Do(b => b.Happened += Record);

@@ -18,7 +18,8 @@
 #                    flood     open loop: A sends all it can, B swallows it
 #   -r 10  turns of each switch at each point      -n .3  seconds of a turn
 #   -w 2   seconds of traffic before the first turn after a start
-#   -q 1024 ring size                 -p 512 frames in circulation per direction
+#   -q 1024 ring size                 -p 512 frames in circulation per direction and queue pair
+#   -Q 1   queue pairs, told to the switches as QUEUES; more than 1: frames of one buffer only
 #   -g 0   CPU of the generator       -c 1   CPU of the switch
 #   -M auto  guest memory: huge (2 MB pages, reserved for the run if root), nohuge, auto
 #   -N n   nice value for generator and switch (default -20 as root, else 0)
@@ -43,14 +44,15 @@
 set -u
 usage() { sed -n '2,/^# Needs/s/^# \{0,1\}//p' "$0"; }
 SIZES="64 256 512 1024 1518 9000 65000" MODES="split+mrg" TRAFFIC=oneway SECS=.3 TURNS=10 WARM=2
-QSIZE=1024 POP=512 GCPU=0 SCPU=1 MEM=auto KEEP=0 PROBE=1 NEAR=300
+QSIZE=1024 QUEUES=1 POP=512 GCPU=0 SCPU=1 MEM=auto KEEP=0 PROBE=1 NEAR=300
 NICE=$([ "$(id -u)" = 0 ] && echo -20 || echo 0)
-while getopts s:m:t:n:w:r:q:p:g:c:M:N:F:Skh o; do case $o in
+while getopts s:m:t:n:w:r:q:Q:p:g:c:M:N:F:Skh o; do case $o in
     s) SIZES=$OPTARG ;; m) MODES=$OPTARG ;; t) TRAFFIC=$OPTARG ;; n) SECS=$OPTARG ;; w) WARM=$OPTARG ;;
-    r) TURNS=$OPTARG ;; q) QSIZE=$OPTARG ;; p) POP=$OPTARG ;; g) GCPU=$OPTARG ;; c) SCPU=$OPTARG ;; M) MEM=$OPTARG ;;
+    r) TURNS=$OPTARG ;; q) QSIZE=$OPTARG ;; Q) QUEUES=$OPTARG ;; p) POP=$OPTARG ;; g) GCPU=$OPTARG ;; c) SCPU=$OPTARG ;; M) MEM=$OPTARG ;;
     N) NICE=$OPTARG ;; k) KEEP=1 ;; F) NEAR=$OPTARG ;; S) PROBE=0 ;; h) usage; exit 0 ;; *) usage >&2; exit 2 ;;
 esac; done
 shift $((OPTIND - 1))
+export QUEUES
 declare -a CMD0=() CMD1=()
 while [ $# -gt 0 ] && [ "$1" != -- ]; do CMD0+=("$1"); shift; done
 [ $# -gt 0 ] && { shift; CMD1=("$@"); }
@@ -98,7 +100,7 @@ finish() {
 trap finish EXIT; trap 'FAILED=130; exit' INT TERM HUP
 
 # ---- memory -----------------------------------------------------------------
-need_mb=$((896 * (${#CMD1[@]} > 0 ? 2 : 1))) # 64 KB buffers x 1024-entry rings; plus the switch
+need_mb=$(((896 + 24 * (QUEUES - 1)) * (${#CMD1[@]} > 0 ? 2 : 1))) # 64 KB buffers x 1024-entry rings; plus the switch
 if [ "$MEM" != nohuge ]; then
     freep=$(cat $HP/free_hugepages 2>/dev/null || echo 0)
     if [ $((freep * 2)) -lt $need_mb ] && [ -w $HP/nr_hugepages ]; then
@@ -165,13 +167,14 @@ start_switch() {
     say "the switch did not create its sockets:"; tail -5 "$d/sw.log" >&2; return 1
 }
 start_gen() {                           # MODE MBUF_SIZE FLOOD_SIZE|- FIRST_SIZE
-    local mode=$1 mbuf=$2 flood=${3#-} left=$4 data=$(($2 - 128)) d=$DIR/$S list= dev=",queues=1,queue_size=$QSIZE" simd=() v=() off=() mem n mb
+    local mode=$1 mbuf=$2 flood=${3#-} left=$4 data=$(($2 - 128)) d=$DIR/$S list= dev=",queues=$QUEUES,cq=$((QUEUES > 1)),queue_size=$QSIZE" simd=() v=() off=() mem n mb
     case $mode in packed*) dev+=,packed_vq=1 ;; split*) dev+=,packed_vq=0 ;; *) say "mode $mode?"; return 1 ;; esac
     case $mode in *+mrg*) dev+=,mrg_rxbuf=1 ;; *) dev+=,mrg_rxbuf=0 ;; esac
     case $mode in *+io*) dev+=,in_order=1 ;; *) dev+=,in_order=0 ;; esac
     case $mode in *+vec*) dev+=,vectorized=1; simd=(--force-max-simd-bitwidth=512) ;; esac
-    # A virtio driver frees sent frames lazily: up to a ring full of chains (8 segments at most) per port.
-    n=$((QSIZE * (mbuf > 2176 ? 4 : 18) + 1536)); mb=$((n * (mbuf + 320) / 1048576 + 48)); mb=$(((mb + 1) / 2 * 2))
+    # A virtio driver frees sent frames lazily: up to a ring full of chains (8 segments at most) per port. Where there are
+    # more buffers than it takes, all of them go round, and are cold: more so with a switch that has them wait for the driver.
+    n=$((QSIZE * (mbuf > 2176 || QUEUES > 1 ? 4 : 18) * QUEUES + 1536)); mb=$((n * (mbuf + 320) / 1048576 + 48)); mb=$(((mb + 1) / 2 * 2))
     case $MEM in huge) mem=(--in-memory --single-file-segments -m $mb) ;;
                  *) mem=(--no-huge --file-prefix="vsw$$-$S" -m $((mb + 32))) ;; esac
     if [ -n "$flood" ]; then v+=(--vdev "net_null0,size=$flood")
@@ -185,7 +188,7 @@ start_gen() {                           # MODE MBUF_SIZE FLOOD_SIZE|- FIRST_SIZE
     mkfifo "$d/gen.in"; exec {IN[S]}<>"$d/gen.in"; : >"$d/gen.log"
     setsid sh -c "$PRIO" "$NICE" "$GCPU" stdbuf -oL dpdk-testpmd --lcores="0@$GCPU,1@$GCPU" \
         --no-pci --no-telemetry "${mem[@]}" "${simd[@]}" "${v[@]}" -- -i --record-core-cycles \
-        --rxd="$QSIZE" --txd="$QSIZE" --total-num-mbufs=$n --mbuf-size="$mbuf" "${off[@]}" \
+        --rxq="$QUEUES" --txq="$QUEUES" --rxd="$QSIZE" --txd="$QSIZE" --total-num-mbufs=$n --mbuf-size="$mbuf" "${off[@]}" \
         --forward-mode=io --port-topology=paired --disable-link-check --no-flush-rx \
         <&"${IN[S]}" >>"$d/gen.log" 2>&1 &
     GEN[S]=$!
@@ -257,7 +260,7 @@ end() {                                 # TRAFFIC SIZE: counts what is lost; fai
     g stop; gsync || return 1
     if [ "$1" != flood ]; then
         g "set fwd rxonly" "start"; gsync || return 1; sleep .15; g "stop"; gsync || return 1
-        got=$(last RX-packets); [ "$1" = twoway ] && FRAMES=$((FRAMES * 2)); lost=$((FRAMES - got))
+        got=$(last RX-packets); [ "$1" = twoway ] && FRAMES=$((FRAMES * 2)); lost=$((FRAMES * QUEUES - got))
     fi
     if [ "$(awk -v l="$len" -v s="$2" 'BEGIN { print (l == 0 || (l > s - .5 && l < s + .5)) }')" != 1 ]; then
         say "frames of $len bytes instead of $2: point dropped ($1)"; return 1

@@ -3,80 +3,127 @@ using InterGuest.Testing;
 
 namespace InterGuest.Switch.Tests.DataPath;
 
-/// <summary>When a join looks on, and when it sleeps.</summary>
+/// <summary>When a loop looks on, and when it sleeps.</summary>
 public sealed class BusyPollTests
 {
-    private const long Most = 800;
+    private const long Worth = 800;
 
     [Fact]
     public void AtFirstItSleepsAtOnce()
     {
-        var poll = new BusyPoll();
+        var poll = new BusyPoll(Worth);
         Assert.False(poll.GoesOn(1000));
     }
 
     [Fact]
-    public void WorkThatComesSoonMakesItLookForLonger()
+    public void WorkThatCameSoonMakesItLook()
     {
-        var poll = new BusyPoll();
-        var budgets = new List<long>();
+        var poll = new BusyPoll(Worth);
         long now = 1000;
-        for (int i = 0; i < 6; i++)
-        {
-            Assert.Equal(budgets.LastOrDefault() > 0, poll.GoesOn(now));
-            poll.Woken(now += Most, Most);
-            budgets.Add(Budget(poll, now += 1));
-            poll.Progressed();
-        }
-        Assert.Equal([Most / 8, Most / 4, Most / 2, Most, Most, Most], budgets);
+        Sleep(ref poll, ref now, Worth - 100);
+        Assert.Equal(100, LongestLook(poll, now));
+        Sleep(ref poll, ref now, 50);
+        Assert.Equal(850, LongestLook(poll, now));
     }
 
     [Fact]
-    public void WorkThatComesLateMakesItGiveUp()
+    public void NoLookIsLongerThanFourTimesWhatItIsWorth()
     {
-        var poll = new BusyPoll();
+        var poll = new BusyPoll(Worth);
         long now = 1000;
-        for (int i = 0; i < 5; i++)
-            Wake(ref poll, ref now, Most);
-        var budgets = new List<long>();
-        for (int i = 0; i < 6; i++)
-        {
-            Wake(ref poll, ref now, Most + 1);
-            budgets.Add(Budget(poll, now += 1));
-            poll.Progressed();
-        }
-        Assert.Equal([Most / 2, Most / 4, Most / 8, Most / 16, 0, 0], budgets);
+        for (int i = 0; i < 100; i++)
+            Look(ref poll, ref now, 1);
+        Assert.Equal(4 * Worth, LongestLook(poll, now));
     }
 
-    /// <summary>A pause of a busy sender, or of the machine, is not the end of its traffic.</summary>
-    [Theory]
-    [InlineData(4, Most)]
-    [InlineData(3, Most / 2)]
-    [InlineData(0, Most / 2)]
-    public void OneLateWaitAmongThoseThatLookingEndedChangesNothing(int found, long budget)
+    /// <summary>A pause of a busy sender, or of the machine, is not the end of its traffic; some of them after each other are.</summary>
+    [Fact]
+    public void WhatLookingSavedIsSpentOnLookingInVain()
     {
-        var poll = new BusyPoll();
+        var poll = new BusyPoll(Worth);
         long now = 1000;
-        for (int i = 0; i < 5; i++)
-            Wake(ref poll, ref now, Most);
-        for (int i = 0; i < found; i++)
+        for (int i = 0; i < 100; i++)
+            Look(ref poll, ref now, 1);
+        var looks = new List<long>();
+        for (int i = 0; i < 6; i++)
         {
-            Assert.True(poll.GoesOn(++now));
-            poll.Progressed();
-            poll.Progressed(); // without a look before it
+            looks.Add(LongestLook(poll, now));
+            Sleep(ref poll, ref now, 100 * Worth);
         }
-        Wake(ref poll, ref now, Most + 1);
-        Assert.Equal(budget, Budget(poll, ++now));
+        Assert.Equal([4 * Worth, 4 * Worth, 4 * Worth, 4 * Worth, 0, 0], looks);
+    }
+
+    /// <summary>Work that is found, but takes longer each time than finding it is worth, is slept for in the end.</summary>
+    [Theory]
+    [InlineData(Worth * 9 / 10, true)]
+    [InlineData(Worth * 11 / 10, false)]
+    public void ItLooksOnWhereWorkComesSoonEnoughOnAverage(long wait, bool looks)
+    {
+        var poll = new BusyPoll(Worth);
+        long now = 1000;
+        for (int i = 0; i < 100; i++)
+            Look(ref poll, ref now, 1);
+        for (int i = 0; i < 1000; i++)
+            Look(ref poll, ref now, i % 2 == 0 ? wait - 50 : wait + 50);
+        Assert.Equal(looks, LongestLook(poll, now) > wait);
+    }
+
+    /// <summary>The machine may take long to wake a thread: no wait looks short then, though work came at once.</summary>
+    [Fact]
+    public void ItTriesToLookNowAndThenWhereAllWaitsWereLong()
+    {
+        var poll = new BusyPoll(Worth);
+        long now = 1000;
+        int tries = 0;
+        for (int i = 0; i < 160; i++)
+        {
+            tries += LongestLook(poll, now) > 0 ? 1 : 0;
+            Sleep(ref poll, ref now, 2 * Worth);
+        }
+        Assert.Equal(9, tries); // one of 16, and the last one is to come
+
+        long after = now;
+        while (LongestLook(poll, after) == 0)
+            Sleep(ref poll, ref after, 2 * Worth);
+        for (int i = 0; i < 100; i++)
+            Look(ref poll, ref after, 10);
+        Assert.Equal(4 * Worth, LongestLook(poll, after));
     }
 
     [Fact]
     public void NothingIsLookedForWhereNothingIsAllowed()
     {
-        var poll = new BusyPoll();
+        var poll = new BusyPoll(0);
         long now = 1000;
-        for (int i = 0; i < 5; i++)
-            Wake(ref poll, ref now, 1, most: 0);
-        Assert.Equal(0, Budget(poll, now));
+        for (int i = 0; i < 50; i++)
+        {
+            Sleep(ref poll, ref now, 1);
+            Assert.Equal(0, LongestLook(poll, now));
+        }
+    }
+
+    /// <summary>While a loop is awake for one join, the guest of another need not kick.</summary>
+    [Fact]
+    public void AJoinInCompanyAsksForNoKickAtOnce()
+    {
+        using var busy = new Wire();
+        using var slow = new Wire();
+        using var loop = new EventLoop(6998, TimeSpan.FromMilliseconds(100));
+        loop.Start();
+        loop.Invoke(() => loop.Add(busy.Join));
+        loop.Invoke(() => loop.Add(slow.Join));
+        Pass(slow);
+        for (int i = 0; i < 2000; i++)
+            Pass(busy);
+        long kicks = slow.SenderCounters.Kicks;
+        for (int i = 0; i < 20; i++)
+        {
+            Pass(slow);
+            Pass(busy);
+        }
+        Assert.InRange(slow.SenderCounters.Kicks - kicks, 0, 5);
+        loop.Invoke(() => loop.Remove(busy.Join));
+        loop.Invoke(() => loop.Remove(slow.Join));
     }
 
     /// <summary>While it looks, the guest's kicks are off; before it sleeps, it asks for them.</summary>
@@ -93,23 +140,47 @@ public sealed class BusyPollTests
         var random = new Random(5);
         for (int i = 0; i < 3000; i++)
         {
-            wire.Sender.Transmit().Send(default, new byte[60]);
-            wire.Receiver.Receive().NextFrame(); // waits for a call, with a limit
-            wire.Sender.Transmit().NextUsed();
+            Pass(wire);
             Thread.SpinWait(random.Next(3000)); // from nothing to beyond the longest look
         }
         Assert.Equal(3000, wire.Link.Frames);
         loop.Invoke(() => loop.Remove(wire.Join));
     }
 
-    private static void Wake(ref BusyPoll poll, ref long now, long after, long most = Most)
+    private static void Pass(Wire wire)
     {
+        wire.Sender.Transmit().Send(default, new byte[60]);
+        wire.Receiver.Receive().NextFrame(); // waits for a call, with a limit
+        wire.Sender.Transmit().NextUsed();
+    }
+
+    /// <summary>Work comes after so long, and nothing was found until it slept.</summary>
+    private static void Sleep(ref BusyPoll poll, ref long now, long after)
+    {
+        long asleep = now + LongestLook(poll, now);
         poll.GoesOn(now);
-        poll.Woken(now += after, most);
+        poll.GoesOn(asleep);
+        poll.Woken(now += after);
+        poll.Progressed();
+        now++;
+    }
+
+    /// <summary>Work comes after so long, while it looks or not: if not, it sleeps until then.</summary>
+    private static void Look(ref BusyPoll poll, ref long now, long after)
+    {
+        if (LongestLook(poll, now) <= after)
+        {
+            Sleep(ref poll, ref now, after);
+            return;
+        }
+        poll.GoesOn(now);
+        poll.GoesOn(now += after);
+        poll.Progressed();
+        now++;
     }
 
     /// <summary>For how long it would look from <paramref name="now"/> on.</summary>
-    private static long Budget(BusyPoll poll, long now)
+    private static long LongestLook(BusyPoll poll, long now)
     {
         long then = now;
         while (poll.GoesOn(then))

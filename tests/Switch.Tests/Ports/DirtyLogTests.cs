@@ -13,7 +13,8 @@ namespace InterGuest.Switch.Tests.Ports;
 public sealed class DirtyLogTests : IDisposable
 {
     private const int Page = 4096;
-    private readonly TestSwitch _switch = new();
+    // Frames that nobody was kicked for stay where they are, until somebody is.
+    private readonly TestSwitch _switch = new(busyPoll: TimeSpan.Zero);
     private readonly FileDescriptor _file = MemFd.Create("log", 1 << 20);
     private readonly DriverMemory _bitmap;
 
