@@ -10,13 +10,14 @@ usage() {
 	Makes PORTS (1000) ports and half as many links with one 'interguest apply',
 	runs guests on RUNNING (200) of them, and prints: the time to make and to
 	remove them, memory and descriptors per port, CPU while all links are silent,
-	the latency of a frame after silence, and the rate of 1 to 64 busy links in
-	one loop.
+	the latency of a frame after silence, the rate of 1 to 64 busy links in one
+	loop, and that of 1 to 8 queue pairs of one link, under DPDK's virtio-user.
 	END
 }
 [[ ${1:-} != -* ]] || { usage; exit 0; }
 ports=${1:-1000} running=${2:-200}
 
+"$root/deploy/setup.sh" tests >&2
 "$root/deploy/build.sh" >&2
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1
 dotnet build "$root/tests/Benchmarks" -c Release -nodeReuse:false -p:UseSharedCompilation=false -v quiet -clp:ErrorsOnly >&2
@@ -49,3 +50,12 @@ printf 'ports: all removed in %d ms\n' $((($(now) - started) / 1000000))
 end_switch TERM
 switch_pid=
 dotnet "$benchmarks" loop
+printf '%16s%12s%14s%14s\n' 'queue pairs' '64 B, Mpps' '1518 B, Mpps' 'CPUs'
+for pairs in 1 2 4 8; do
+	# Of the turns in which the CPUs were placed as in most of them.
+	"$root/tests/Benchmarks/net/measure.sh" -Q "$pairs" -s '64 1518' -r 5 -- "$root/tests/Benchmarks/net/interguest.sh" |
+		sort -n -k 8 | awk -v pairs="$pairs" '
+			$2 ~ /^[0-9]/ { turns[$2, $5, ++n[$2, $5]] = $8 / 1e6; if (n[$2, $5] > n[$2, most[$2]]) most[$2] = $5 }
+			function median(size) { return turns[size, most[size], int((n[size, most[size]] + 1) / 2)] }
+			END { printf "%16d%12.2f%14.2f%14s\n", pairs, median(64), median(1518), most[64] == most[1518] ? most[64] : most[64] "/" most[1518] }'
+done
