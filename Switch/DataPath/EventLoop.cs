@@ -134,7 +134,9 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     private void PutToSleep()
     {
         long now = Stopwatch.GetTimestamp();
-        int idle = _active.Count(static j => j.IsIdle);
+        int idle = 0;
+        foreach (var join in _active)
+            idle += join.IsIdle ? 1 : 0;
         bool awake = idle < _active.Count || _poll.GoesOn(now);
         long most = awake ? _mostInCompany / Math.Max(1, idle) : 0;
         for (int i = _active.Count - 1; i >= 0; i--)
