@@ -130,15 +130,12 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
             Activate(join);
     }
 
-    /// <summary>Those that have looked for long enough have their guests asked for kicks.</summary>
+    /// <summary>After a round in which some found nothing: those that have looked for long enough ask their guests for kicks.</summary>
     private void PutToSleep()
     {
         long now = Stopwatch.GetTimestamp();
-        int idle = 0;
-        foreach (var join in _active)
-            idle += join.IsIdle ? 1 : 0;
-        bool awake = idle < _active.Count || _poll.GoesOn(now);
-        long most = awake ? _mostInCompany / Math.Max(1, idle) : 0;
+        bool awake = _idle < _active.Count || _poll.GoesOn(now);
+        long most = awake ? _mostInCompany / _idle : 0;
         for (int i = _active.Count - 1; i >= 0; i--)
         {
             var join = _active[i];

@@ -29,10 +29,8 @@ public sealed class BusyPollTests
     [Fact]
     public void NoLookIsLongerThanFourTimesWhatItIsWorth()
     {
-        var poll = new BusyPoll(Worth);
         long now = 1000;
-        for (int i = 0; i < 100; i++)
-            Look(ref poll, ref now, 1);
+        var poll = Busy(ref now);
         Assert.Equal(4 * Worth, LongestLook(poll, now));
     }
 
@@ -40,10 +38,8 @@ public sealed class BusyPollTests
     [Fact]
     public void WhatLookingSavedIsSpentOnLookingInVain()
     {
-        var poll = new BusyPoll(Worth);
         long now = 1000;
-        for (int i = 0; i < 100; i++)
-            Look(ref poll, ref now, 1);
+        var poll = Busy(ref now);
         var looks = new List<long>();
         for (int i = 0; i < 6; i++)
         {
@@ -59,10 +55,8 @@ public sealed class BusyPollTests
     [InlineData(Worth * 11 / 10, false)]
     public void ItLooksOnWhereWorkComesSoonEnoughOnAverage(long wait, bool looks)
     {
-        var poll = new BusyPoll(Worth);
         long now = 1000;
-        for (int i = 0; i < 100; i++)
-            Look(ref poll, ref now, 1);
+        var poll = Busy(ref now);
         for (int i = 0; i < 1000; i++)
             Look(ref poll, ref now, i % 2 == 0 ? wait - 50 : wait + 50);
         Assert.Equal(looks, LongestLook(poll, now) > wait);
@@ -152,6 +146,15 @@ public sealed class BusyPollTests
         wire.Sender.Transmit().Send(default, new byte[60]);
         wire.Receiver.Receive().NextFrame(); // waits for a call, with a limit
         wire.Sender.Transmit().NextUsed();
+    }
+
+    /// <summary>One that found work so often, and so soon, that it has saved all it may.</summary>
+    private static BusyPoll Busy(ref long now)
+    {
+        var poll = new BusyPoll(Worth);
+        for (int i = 0; i < 100; i++)
+            Look(ref poll, ref now, 1);
+        return poll;
     }
 
     /// <summary>Work comes after so long, and nothing was found until it slept.</summary>
