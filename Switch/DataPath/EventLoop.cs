@@ -31,8 +31,8 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     private readonly Dictionary<ulong, QueueEnd> _ends = [];
     private readonly List<Join> _joins = [];
     private readonly List<Join> _active = [];
-    private readonly long _mostInCompany = (long)(InCompany * busyPoll.TotalSeconds * Stopwatch.Frequency);
-    private BusyPoll _poll = new((long)(busyPoll.TotalSeconds * Stopwatch.Frequency));
+    private readonly long _soon = Soon(busyPoll);
+    private BusyPoll _poll = new(Soon(busyPoll));
     private int _idle;
     private ulong _lastToken = WakeToken;
     private int _timed;
@@ -135,11 +135,16 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     {
         long now = Stopwatch.GetTimestamp();
         bool awake = _idle < _active.Count || _poll.GoesOn(now);
-        long most = awake ? _mostInCompany / _idle : 0;
+        long most = awake ? InCompany * _soon / _idle : 0;
         for (int i = _active.Count - 1; i >= 0; i--)
         {
             var join = _active[i];
-            if (!join.IsIdle || join.Idles(now) < most)
+            if (!join.IsIdle)
+                continue;
+            long idle = join.Idles(now);
+            if (idle >= _soon)
+                join.Settle();
+            if (idle < most)
                 continue;
             bool wasTimed = join.IsTimed;
             if (join.TrySleep())
@@ -149,6 +154,8 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
             CountTimed(join, wasTimed);
         }
     }
+
+    private static long Soon(TimeSpan busyPoll) => (long)(busyPoll.TotalSeconds * Stopwatch.Frequency);
 
     /// <summary>A step that can change when a join wants to be woken is over.</summary>
     private void CountTimed(Join join, bool wasTimed) => _timed += (join.IsTimed ? 1 : 0) - (wasTimed ? 1 : 0);

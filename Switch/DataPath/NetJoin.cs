@@ -39,6 +39,9 @@ public sealed class NetJoin : Join
     /// <summary>Work between them, of which copying is the most: the receiver is to begin with the first frame while the last is copied.</summary>
     private const int BurstWork = WorkCost.Turn / 2;
 
+    /// <summary>Frames that a sender may see late.</summary>
+    private const int MostLate = 32;
+
     private readonly Chain _frame = new();
     private readonly FrameSink? _sink;
     private readonly FramePump? _pump;
@@ -48,6 +51,9 @@ public sealed class NetJoin : Join
     private readonly Translation? _translation;
     private int _spent;
     private bool _progressed;
+
+    // How many frames a sender that polls may see late, after those that were moved last.
+    private int _late;
 
     // The wait for buffers is over: drop until the receiver has some again.
     private bool _dropping;
@@ -131,12 +137,16 @@ public sealed class NetJoin : Join
     /// <inheritdoc/>
     public override bool TrySleep()
     {
+        Settle();
         if (!base.TrySleep())
             return false;
         if (WaitsFor != Source)
             BeginHold();
         return true;
     }
+
+    /// <inheritdoc/>
+    public override void Settle() => Source.Publish();
 
     /// <inheritdoc/>
     public override void TimeUp()
@@ -163,7 +173,7 @@ public sealed class NetJoin : Join
             Source.Counters.Taken();
         // The receiver first: a sender must not learn that a frame is through before the receiver can have it.
         Target?.Publish();
-        Source.Publish();
+        Source.Publish(result is TransferResult.More or TransferResult.SourceEmpty ? _late : 0);
         return result;
     }
 
@@ -172,10 +182,8 @@ public sealed class NetJoin : Join
     {
         // What was delivered of a frame must not come again: it ends here, for want of buffers for the rest.
         if (_translation is { IsPending: true })
-        {
             Drop(DropReason.NoBuffers);
-            Source.Publish();
-        }
+        Settle();
         _frame.Dispose();
         _sink?.Dispose();
     }
@@ -213,9 +221,17 @@ public sealed class NetJoin : Join
         if (moved.Frames == 0)
             return false;
         Delivered(moved.Frames, moved.Bytes, WorkCost.Of(moved));
+        _late = SeenLate(moved);
         frames -= moved.Frames;
         return moved.Reaches(most);
     }
+
+    /// <summary>
+    /// How many frames a sender may see late. DPDK's driver frees sent frames one by one, when it needs room, unless it finds all
+    /// but 32 entries of its ring used: then it frees a thousand at once, more than its pool keeps at hand, and goes through all
+    /// of its memory from then on. Senders that have not so much room to spare see all of them at once.
+    /// </summary>
+    private int SeenLate(in FrameTally moved) => moved.Descriptors * MostLate <= moved.Frames * (Source.Queue.Size / 2) ? MostLate : 0;
 
     /// <summary>Moves a frame, or one segment of a frame that is translated.</summary>
     private TransferResult TransferOne()
@@ -314,6 +330,7 @@ public sealed class NetJoin : Join
     private int Finish(long bytes)
     {
         _translation?.End();
+        _late = 0;
         Source.Queue.AddUsed(_frame.Ticket, 0);
         CountOddities(_frame, Source.Counters);
         return WorkCost.Of(_frame, bytes) + TakeSinkWork();

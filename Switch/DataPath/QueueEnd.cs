@@ -47,11 +47,12 @@ public sealed class QueueEnd(DeviceQueue queue, ulong features, EventFd? kick, E
     }
 
     /// <summary>Shows the guest what was given back, if anything was, and calls it if it asked for that.</summary>
-    public void Publish()
+    /// <param name="late">How many chains a guest that does not ask to be called may see later.</param>
+    public void Publish(int late = 0)
     {
-        if (!Queue.HasUnpublished)
+        if (Queue.Due(late) == 0)
             return;
-        if (!Queue.PublishUsed() || _call == null)
+        if (!Queue.PublishUsed(late) || _call == null)
         {
             Counters.CallSuppressed();
             return;

@@ -37,7 +37,7 @@ public abstract unsafe class DeviceQueue : IDisposable
     public abstract QueuePosition Position { get; }
 
     /// <summary>Whether anything was given back that the driver cannot see yet.</summary>
-    public abstract bool HasUnpublished { get; }
+    public bool HasUnpublished => Due(0) > 0;
 
     /// <summary>
     /// Where to note which pages of the guest are written, for its live migration; null: nowhere. The queue notes its own
@@ -102,19 +102,28 @@ public abstract unsafe class DeviceQueue : IDisposable
     public abstract PopResult TryPop(Chain chain);
 
     /// <summary>
-    /// Goes back to a position taken since the last <see cref="PublishUsed"/>: chains taken after it come again, read anew,
+    /// Goes back to a position taken since the last <see cref="PublishUsed()"/>: chains taken after it come again, read anew,
     /// and what was given back after it is not.
     /// </summary>
     public abstract void Rewind(QueuePosition position);
 
-    /// <summary>Gives a chain back to the driver, not visible before <see cref="PublishUsed"/>.</summary>
+    /// <summary>Gives a chain back to the driver, not visible before <see cref="PublishUsed()"/>.</summary>
     /// <param name="chain">Which: it may have been taken long ago, and others after it.</param>
     /// <param name="written">Bytes that we wrote into it, from its first writable byte on (2.7.8.2).</param>
     public abstract void AddUsed(ChainTicket chain, uint written);
 
+    /// <summary>How many chains that were given back <see cref="PublishUsed(int)"/> would show.</summary>
+    /// <param name="late">See there.</param>
+    public abstract int Due(int late);
+
     /// <summary>Shows the driver what was given back.</summary>
     /// <returns>Whether the driver asked to be called for it (2.7.7, 2.8.10).</returns>
-    public abstract bool PublishUsed();
+    public bool PublishUsed() => PublishUsed(late: 0);
+
+    /// <summary>As <see cref="PublishUsed()"/>, but for the last chains, if the driver does not ask to be called: it looks when it needs them.</summary>
+    /// <param name="late">How many may be shown later. A packed queue shows all of them: each chain is seen by itself there.</param>
+    /// <returns>Whether the driver asked to be called for it.</returns>
+    public abstract bool PublishUsed(int late);
 
     /// <summary>Asks the driver not to kick: we look by ourselves.</summary>
     public abstract void DisableKicks();

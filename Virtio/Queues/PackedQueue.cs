@@ -48,9 +48,6 @@ public sealed unsafe class PackedQueue : DeviceQueue
     public override QueuePosition Position => new(_next.Word, (uint)_pendingCount, Outstanding);
 
     /// <inheritdoc/>
-    public override bool HasUnpublished => _pendingCount > 0;
-
-    /// <inheritdoc/>
     public override PopResult TryPop(Chain chain)
     {
         if (Broken)
@@ -88,9 +85,12 @@ public sealed unsafe class PackedQueue : DeviceQueue
     public override void AddUsed(ChainTicket chain, uint written) => _pending[_pendingCount++] = (chain, written);
 
     /// <inheritdoc/>
-    public override bool PublishUsed()
+    public override int Due(int late) => _pendingCount;
+
+    /// <inheritdoc/>
+    public override bool PublishUsed(int late)
     {
-        if (!HasUnpublished)
+        if (_pendingCount == 0)
             return false;
         var used = _pending.AsSpan(0, _pendingCount);
         int slots = used[0].Chain.Slots;

@@ -55,9 +55,6 @@ public sealed unsafe class SplitQueue : DeviceQueue
     public override QueuePosition Position => new(_nextAvailable, _nextUsed, Outstanding);
 
     /// <inheritdoc/>
-    public override bool HasUnpublished => _nextUsed != _publishedUsed;
-
-    /// <inheritdoc/>
     public override PopResult TryPop(Chain chain)
     {
         if (Broken)
@@ -121,13 +118,24 @@ public sealed unsafe class SplitQueue : DeviceQueue
     }
 
     /// <inheritdoc/>
-    public override bool PublishUsed()
+    public override int Due(int late)
     {
-        if (!HasUnpublished)
+        int unpublished = (ushort)(_nextUsed - _publishedUsed);
+        if (late == 0 || !IsPolled)
+            return unpublished;
+        // As many at once: the driver reads the index from its own cache until then.
+        return unpublished < 2 * late ? 0 : unpublished - late;
+    }
+
+    /// <inheritdoc/>
+    public override bool PublishUsed(int late)
+    {
+        int due = Due(late);
+        if (due == 0)
             return false;
-        Outstanding -= (ushort)(_nextUsed - _publishedUsed);
-        Volatile.Write(ref _used[1], _nextUsed);
-        _publishedUsed = _nextUsed;
+        Outstanding -= due;
+        _publishedUsed += (ushort)due;
+        Volatile.Write(ref _used[1], _publishedUsed);
         Log?.WroteUsed(0, RingBytes);
         BeginBatch();
         // The index must be visible before the driver's wish is read, or each could wait for the other (2.7.7.2).
@@ -258,6 +266,9 @@ public sealed unsafe class SplitQueue : DeviceQueue
         chain = new ChainTicket(head, 1);
         return true;
     }
+
+    /// <summary>Whether the driver has asked not to be called, whatever is used.</summary>
+    private bool IsPolled => !EventIndex && (Volatile.Read(ref _available[0]) & NoInterrupt) != 0;
 
     private void BeginBatch()
     {

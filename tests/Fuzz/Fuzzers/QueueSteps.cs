@@ -60,8 +60,8 @@ internal static class QueueSteps
         return result;
     }
 
-    public static void Publish(QueueUnderTest queue, ReferenceQueue model) =>
-        FuzzException.UnlessEqual(model.Publish(), queue.Publish(), "whether the driver wants a call");
+    public static void Publish(QueueUnderTest queue, ReferenceQueue model, int late = 0) =>
+        FuzzException.UnlessEqual(model.Publish(late), queue.Publish(late), "whether the driver wants a call");
 
     /// <summary>A chain that both say is good has the same bytes.</summary>
     public static void Compare(Chain chain, ReferenceChain expected)

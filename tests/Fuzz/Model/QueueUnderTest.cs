@@ -83,7 +83,8 @@ internal sealed class QueueUnderTest : IDisposable
 
     public void Rewind(QueuePosition mark) => _queue.Rewind(mark);
 
-    public bool Publish() => _queue.PublishUsed();
+    /// <summary>Shows the driver what was given back, but for the last chains, if it polls.</summary>
+    public bool Publish(int late = 0) => _queue.PublishUsed(late);
 
     public void DisableKicks() => _queue.DisableKicks();
 

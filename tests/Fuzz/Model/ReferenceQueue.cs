@@ -82,21 +82,25 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
     }
 
     /// <summary>2.7.7.2, 2.7.10: whether the driver is to be called.</summary>
-    public bool Publish()
+    /// <param name="late">So many, and no more than twice as many less one, are not shown to a driver that wants no calls at all.</param>
+    public bool Publish(int late = 0)
     {
-        if (_nextUsed == _publishedUsed)
+        int shown = (ushort)(_nextUsed - _publishedUsed);
+        if (!eventIndex && (Get(arena, place.Available) & 1) == 1 && late > 0)
+            shown = shown >= 2 * late ? shown - late : 0;
+        if (shown == 0)
             return false;
-        Set(place.Used + 2, _nextUsed);
-        _outstanding -= (ushort)(_nextUsed - _publishedUsed);
+        _publishedUsed += (ushort)shown;
+        Set(place.Used + 2, _publishedUsed);
+        _outstanding -= shown;
         _taken.Clear();
-        _publishedUsed = _nextUsed;
         if (!eventIndex)
             return (Get(arena, place.Available) & 1) == 0;
         ushort asked = Get(arena, place.Available + 4 + 2 * place.Size), before = _lastCallAt;
         bool first = !_calledBefore;
-        (_lastCallAt, _calledBefore) = (_nextUsed, true);
+        (_lastCallAt, _calledBefore) = (_publishedUsed, true);
         // The index asked for is one that was passed since the last look.
-        return first || Enumerable.Range(0, (ushort)(_nextUsed - before)).Any(i => (ushort)(before + i) == asked);
+        return first || Enumerable.Range(0, (ushort)(_publishedUsed - before)).Any(i => (ushort)(before + i) == asked);
     }
 
     public void DisableKicks()

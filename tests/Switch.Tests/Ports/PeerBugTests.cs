@@ -202,8 +202,8 @@ public sealed class PeerBugTests : IDisposable
         anew.StartRing(Transmit, 0);
         a.FrontEnd.Set(RequestCode.SetFeatures, anew.Features); // last
         Exchange.BothWays(anew, b, 100);
-        // What only event_idx makes: the device's avail_event follows the driver.
-        Assert.NotEqual(0, BitConverter.ToUInt16(new RawRing(anew, anew.Transmit()).Used[(4 + 8 * 64)..]));
+        // What only event_idx makes: before it sleeps, the device's avail_event follows the driver.
+        Wait.Until(() => BitConverter.ToUInt16(new RawRing(anew, anew.Transmit()).Used[(4 + 8 * 64)..]) != 0, "the event index follows");
     }
 
     /// <summary>cloud-hypervisor#1460, rust-vmm/vhost#17, #224.</summary>

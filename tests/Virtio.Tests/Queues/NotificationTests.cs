@@ -62,6 +62,35 @@ public class NotificationTests
         Assert.True(queue.Device.PublishUsed(), "a batch of entries 4 to 6 passes 5");
     }
 
+    /// <summary>A driver that does not ask to be called is shown the last chains later, and as many at once; another one, all.</summary>
+    [Theory]
+    [InlineData(true, 0UL, true)]
+    [InlineData(false, 0UL, false)]
+    [InlineData(true, EventIndex, false)]
+    [InlineData(true, Features.RingPacked, false)]
+    public void TheLastChainsMayBeShownLate(bool polls, ulong features, bool late)
+    {
+        using var queue = new TwoSidedQueue(16, features);
+        if (polls)
+            queue.Driver.DisableCalls();
+        int seen = 0;
+        for (int used = 1; used <= 9; used++)
+        {
+            Add(queue);
+            queue.Driver.Publish();
+            Assert.Equal(PopResult.Chain, queue.Pop());
+            queue.Device.AddUsed(queue.Chain.Ticket, 0);
+            int due = late ? (used == 8 ? 4 : 0) : 1;
+            Assert.Equal(due, queue.Device.Due(late: 4));
+            queue.Device.PublishUsed(late: 4);
+            seen += TakeUsed(queue);
+            Assert.Equal(late ? used / 8 * 4 : used, seen);
+        }
+        Assert.Equal(9 - seen, queue.Device.Due(late: 0));
+        queue.Device.PublishUsed();
+        Assert.Equal((9 - seen, false), (TakeUsed(queue), queue.Device.HasUnpublished));
+    }
+
     [Fact]
     public void Spec_2_7_10_KicksByFlags()
     {
@@ -143,6 +172,14 @@ public class NotificationTests
 
     private static void Add(TwoSidedQueue queue) =>
         Assert.True(queue.Driver.TryAdd([new DriverBuffer(TwoSidedQueue.GuestBase, 1)], [], 0));
+
+    private static int TakeUsed(TwoSidedQueue queue)
+    {
+        int taken = 0;
+        while (queue.Driver.TryGetUsed(out _, out _))
+            taken++;
+        return taken;
+    }
 
     private static bool GiveBack(TwoSidedQueue queue)
     {

@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using InterGuest.Switch.DataPath;
+using InterGuest.Testing;
+using InterGuest.Virtio.Devices;
+
+namespace InterGuest.Switch.Tests.DataPath;
+
+/// <summary>A sender that polls sees the last of its frames used late: when there are more, or when there is nothing to do.</summary>
+public sealed class LateUsedTests
+{
+    private const int Late = 32, Burst = 8;
+
+    private static readonly TestGuestOptions Large = new() { QueueSize = 256 };
+
+    [Fact]
+    public void ASenderThatPollsNeverSeesTheLastOnesWhileItGoesOn()
+    {
+        using var wire = new Wire(Large, Large);
+        wire.Sender.Transmit().Driver.DisableCalls();
+        int most = 0;
+        for (int sent = Burst; sent <= 20 * Burst; sent += Burst)
+        {
+            Send(wire, Burst);
+            Assert.Equal(Burst, wire.Returned().Count); // the receiver has them at once
+            int behind = sent - wire.SentRing.UsedIndex;
+            most = Math.Max(most, behind);
+            Assert.InRange(behind, Math.Min(sent, Late), 2 * Late - 1);
+            wire.Receiver.Receive().PostBuffers(Burst, 2048);
+        }
+        Assert.Equal(2 * Late - Burst, most);
+        Assert.Equal(TransferResult.SourceEmpty, wire.Pass());
+        Assert.NotEqual(20 * Burst, wire.SentRing.UsedIndex);
+        wire.Join.Settle();
+        Assert.Equal(20 * Burst, wire.SentRing.UsedIndex);
+    }
+
+    [Fact]
+    public void OneThatWaitsForACallSeesAllAtOnce()
+    {
+        using var wire = new Wire(Large, Large);
+        Send(wire, 1);
+        Assert.Equal(1, wire.SentRing.UsedIndex);
+        wire.Sender.Transmit().Driver.DisableCalls();
+        Send(wire, Burst);
+        Assert.Equal(1, wire.SentRing.UsedIndex);
+        // It begins to wait: the next turn, in which there is nothing, calls it.
+        long calls = wire.SenderCounters.Calls;
+        wire.Sender.Transmit().Driver.EnableCalls();
+        wire.Pass();
+        Assert.Equal((1 + Burst, calls + 1), (wire.SentRing.UsedIndex, wire.SenderCounters.Calls));
+    }
+
+    [Theory]
+    [InlineData(Features.RingEventIndex)]
+    [InlineData(Features.RingPacked)]
+    public void SoDoesOneThatSaysWhenToCallItAndOneWithAPackedRing(ulong feature)
+    {
+        using var wire = new Wire(Large with { Features = TestGuest.PlainFeatures | feature });
+        wire.Sender.Transmit().Driver.DisableCalls();
+        Send(wire, Burst);
+        for (int i = 0; i < Burst; i++)
+            Assert.True(wire.Sender.Transmit().Driver.TryGetUsed(out _, out _), $"frame {i}");
+    }
+
+    /// <summary>Frames of many descriptors, or a small ring: what is seen late would be missing.</summary>
+    [Theory]
+    [InlineData(256, 600, 300)]
+    [InlineData(64, 600, 600)]
+    [InlineData(256, 600, 20)]
+    public void SoDoesOneWhoseRingHasNotSoMuchRoom(int size, int bytes, int piece)
+    {
+        using var wire = new Wire(new() { QueueSize = size });
+        wire.Sender.Transmit().Driver.DisableCalls();
+        for (int i = 0; i < 4; i++)
+            wire.Sender.Transmit().SendIn(default, new byte[bytes], [piece]);
+        wire.Pass();
+        Assert.Equal(4, wire.Returned().Count);
+        Assert.Equal(size == 256 && piece == 300 ? 0 : 4, wire.SentRing.UsedIndex);
+    }
+
+    [Fact]
+    public void NothingIsKeptFromASenderThatHasToWait()
+    {
+        using var wire = new Wire(Large, new() { ReceiveBuffers = Burst });
+        wire.Sender.Transmit().Driver.DisableCalls();
+        for (int i = 0; i <= Burst; i++)
+            wire.Sender.Send(Frames.Numbered(i, 60));
+        Assert.Equal(TransferResult.TargetEmpty, wire.Pass());
+        Assert.Equal(Burst, wire.SentRing.UsedIndex);
+    }
+
+    [Fact]
+    public void NorWhenTheJoinEnds()
+    {
+        using var wire = new Wire(Large, Large);
+        wire.Sender.Transmit().Driver.DisableCalls();
+        Send(wire, Burst);
+        Assert.Equal(0, wire.SentRing.UsedIndex);
+        wire.Join.Dispose();
+        Assert.Equal(Burst, wire.SentRing.UsedIndex);
+    }
+
+    /// <summary>A loop that sleeps shows all before; one that others keep awake does when nothing came for as long as it looks.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ItIsNotLateForLong(bool others)
+    {
+        using var busy = new Wire();
+        using var wire = new Wire(Large, Large);
+        using var loop = new EventLoop(6997, TimeSpan.FromMilliseconds(100));
+        loop.Start();
+        loop.Invoke(() => loop.Add(busy.Join));
+        loop.Invoke(() => loop.Add(wire.Join));
+        wire.Sender.Transmit().Driver.DisableCalls();
+        for (int i = 0; i < Burst; i++)
+            wire.Sender.Send(Frames.Numbered(i, 60));
+        long started = Stopwatch.GetTimestamp();
+        while (wire.SentRing.UsedIndex < Burst)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(started) < TestGuest.Patience, $"{wire.SentRing.UsedIndex} of {Burst} frames are seen");
+            if (!others)
+                continue;
+            busy.Sender.Transmit().Send(default, new byte[60]);
+            busy.Receiver.Receive().NextFrame();
+            busy.Sender.Transmit().NextUsed();
+        }
+        Assert.False(others && wire.SentRing.WantsKick, "it was late until the join slept");
+        loop.Invoke(() => loop.Remove(busy.Join));
+        loop.Invoke(() => loop.Remove(wire.Join));
+        Assert.Equal(Burst, wire.Link.Frames);
+    }
+
+    private static void Send(Wire wire, int frames)
+    {
+        for (int i = 0; i < frames; i++)
+            wire.Sender.Send(Frames.Numbered(i, 60));
+        wire.Pass();
+    }
+}
