@@ -39,8 +39,8 @@ public sealed class NetJoin : Join
     /// <summary>Work between them, of which copying is the most: the receiver is to begin with the first frame while the last is copied.</summary>
     private const int BurstWork = WorkCost.Turn / 2;
 
-    /// <summary>Frames that a sender may see late.</summary>
-    private const int MostLate = 32;
+    /// <summary>Frames that a sender may see late, if its ring has the room: as many as DPDK's driver wants free at least.</summary>
+    private const int LateFrames = 32;
 
     private readonly Chain _frame = new();
     private readonly FrameSink? _sink;
@@ -52,8 +52,6 @@ public sealed class NetJoin : Join
     private int _spent;
     private bool _progressed;
 
-    // How many frames a sender that polls may see late, after those that were moved last.
-    private int _late;
 
     // The wait for buffers is over: drop until the receiver has some again.
     private bool _dropping;
@@ -94,6 +92,9 @@ public sealed class NetJoin : Join
 
     /// <summary>How long a frame waits for buffers.</summary>
     public TimeSpan Hold { get; }
+
+    /// <summary>How many frames a sender that does not ask to be called may see used late, after those that were moved last.</summary>
+    internal int Late { get; private set; }
 
     /// <summary>In its loop: shows frames to those who capture; null: nobody does.</summary>
     internal CaptureTap? Tap { get; set; }
@@ -173,7 +174,7 @@ public sealed class NetJoin : Join
             Source.Counters.Taken();
         // The receiver first: a sender must not learn that a frame is through before the receiver can have it.
         Target?.Publish();
-        Source.Publish(result is TransferResult.More or TransferResult.SourceEmpty ? _late : 0);
+        Source.Publish(result is TransferResult.More or TransferResult.SourceEmpty ? Late : 0);
         return result;
     }
 
@@ -221,17 +222,22 @@ public sealed class NetJoin : Join
         if (moved.Frames == 0)
             return false;
         Delivered(moved.Frames, moved.Bytes, WorkCost.Of(moved));
-        _late = SeenLate(moved);
+        Late = MostLate(moved);
         frames -= moved.Frames;
         return moved.Reaches(most);
     }
 
     /// <summary>
-    /// How many frames a sender may see late. DPDK's driver frees sent frames one by one, when it needs room, unless it finds all
-    /// but 32 entries of its ring used: then it frees a thousand at once, more than its pool keeps at hand, and goes through all
-    /// of its memory from then on. Senders that have not so much room to spare see all of them at once.
+    /// How many frames a sender may see late: what takes up a quarter of its ring. DPDK's driver frees sent frames when it needs
+    /// room, as many as it needs of those it sees used; but all of them where all but 32 entries of a split ring are used, or
+    /// where a frame needs many. A thousand at once are more than its pool keeps at hand, and it goes through all of its memory
+    /// from then on.
     /// </summary>
-    private int SeenLate(in FrameTally moved) => moved.Descriptors * MostLate <= moved.Frames * (Source.Queue.Size / 2) ? MostLate : 0;
+    private int MostLate(in FrameTally moved)
+    {
+        bool oneByOne = (Source.Features & Features.RingPacked) != 0 && moved.Descriptors == 2 * moved.Frames;
+        return oneByOne ? 0 : Math.Min(LateFrames, moved.Frames * (Source.Queue.Size / 2) / moved.Descriptors);
+    }
 
     /// <summary>Moves a frame, or one segment of a frame that is translated.</summary>
     private TransferResult TransferOne()
@@ -330,7 +336,7 @@ public sealed class NetJoin : Join
     private int Finish(long bytes)
     {
         _translation?.End();
-        _late = 0;
+        Late = 0;
         Source.Queue.AddUsed(_frame.Ticket, 0);
         CountOddities(_frame, Source.Counters);
         return WorkCost.Of(_frame, bytes) + TakeSinkWork();

@@ -37,7 +37,7 @@ public abstract unsafe class DeviceQueue : IDisposable
     public abstract QueuePosition Position { get; }
 
     /// <summary>Whether anything was given back that the driver cannot see yet.</summary>
-    public bool HasUnpublished => Due(0) > 0;
+    public bool HasUnpublished => Unpublished > 0;
 
     /// <summary>
     /// Where to note which pages of the guest are written, for its live migration; null: nowhere. The queue notes its own
@@ -55,6 +55,12 @@ public abstract unsafe class DeviceQueue : IDisposable
     public bool IsMemoryLost => Memory.IsLost;
 
     private protected GuestMemory Memory { get; }
+
+    /// <summary>Chains given back that the driver cannot see yet.</summary>
+    private protected abstract int Unpublished { get; }
+
+    /// <summary>Whether the driver has asked not to be called, whatever is used.</summary>
+    private protected abstract bool IsPolled { get; }
 
     private protected bool Indirect { get; }
 
@@ -114,14 +120,18 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     /// <summary>How many chains that were given back <see cref="PublishUsed(int)"/> would show.</summary>
     /// <param name="late">See there.</param>
-    public abstract int Due(int late);
+    public int Due(int late)
+    {
+        int unpublished = Unpublished;
+        return late == 0 || unpublished == 0 || !IsPolled ? unpublished : Math.Max(0, unpublished - late);
+    }
 
     /// <summary>Shows the driver what was given back.</summary>
     /// <returns>Whether the driver asked to be called for it (2.7.7, 2.8.10).</returns>
     public bool PublishUsed() => PublishUsed(late: 0);
 
     /// <summary>As <see cref="PublishUsed()"/>, but for the last chains, if the driver does not ask to be called: it looks when it needs them.</summary>
-    /// <param name="late">How many may be shown later. A packed queue shows all of them: each chain is seen by itself there.</param>
+    /// <param name="late">How many may be shown later.</param>
     /// <returns>Whether the driver asked to be called for it.</returns>
     public abstract bool PublishUsed(int late);
 

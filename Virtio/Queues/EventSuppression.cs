@@ -14,6 +14,9 @@ internal static class EventSuppression
     /// <summary>A notification once the descriptor there is passed; without VIRTIO_F_EVENT_IDX, at any.</summary>
     internal static uint At(RingCursor place, bool eventIndex) => eventIndex ? place.Word | AtDescriptor << 16 : 0;
 
+    /// <summary>Whether the other side wants no notifications, wherever.</summary>
+    internal static bool IsOff(uint wish) => (wish >> 16 & FlagsMask) == OffFlag;
+
     /// <summary>Whether the other side wants to hear of a move from <paramref name="before"/> to <paramref name="now"/>.</summary>
     /// <param name="wish">What it wrote.</param>
     /// <param name="eventIndex">Whether it may name a place.</param>

@@ -85,14 +85,12 @@ public sealed unsafe class PackedQueue : DeviceQueue
     public override void AddUsed(ChainTicket chain, uint written) => _pending[_pendingCount++] = (chain, written);
 
     /// <inheritdoc/>
-    public override int Due(int late) => _pendingCount;
-
-    /// <inheritdoc/>
     public override bool PublishUsed(int late)
     {
-        if (_pendingCount == 0)
+        int due = Due(late);
+        if (due == 0)
             return false;
-        var used = _pending.AsSpan(0, _pendingCount);
+        var used = _pending.AsSpan(0, due);
         int slots = used[0].Chain.Slots;
         // A local: through the field, each step would wait for the last one's store.
         var at = _used;
@@ -106,7 +104,9 @@ public sealed unsafe class PackedQueue : DeviceQueue
         // The first shows the driver those behind it (2.8.6).
         Write(_used, used[0]);
         _used = at;
-        _pendingCount = 0;
+        _pendingCount -= due;
+        if (_pendingCount > 0)
+            _pending.AsSpan(due, _pendingCount).CopyTo(_pending);
         Outstanding -= slots;
         // What is used must be visible before the driver's wish is read, or each could wait for the other (2.8.10).
         Interlocked.MemoryBarrier();
@@ -135,6 +135,10 @@ public sealed unsafe class PackedQueue : DeviceQueue
         Interlocked.MemoryBarrier();
         return unseen.IsAvailable(Read(unseen).Flags);
     }
+
+    private protected override int Unpublished => _pendingCount;
+
+    private protected override bool IsPolled => EventSuppression.IsOff(Volatile.Read(ref *_driverEvent));
 
     /// <summary>How many entries may be taken, at most so many. What is there, only each descriptor tells.</summary>
     internal int Ready(int most) => Broken ? 0 : Math.Min(most, Size - Outstanding);

@@ -118,16 +118,6 @@ public sealed unsafe class SplitQueue : DeviceQueue
     }
 
     /// <inheritdoc/>
-    public override int Due(int late)
-    {
-        int unpublished = (ushort)(_nextUsed - _publishedUsed);
-        if (late == 0 || !IsPolled)
-            return unpublished;
-        // As many at once: the driver reads the index from its own cache until then.
-        return unpublished < 2 * late ? 0 : unpublished - late;
-    }
-
-    /// <inheritdoc/>
     public override bool PublishUsed(int late)
     {
         int due = Due(late);
@@ -165,6 +155,11 @@ public sealed unsafe class SplitQueue : DeviceQueue
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref _available[1]) != _knownAvailable;
     }
+
+    private protected override int Unpublished => (ushort)(_nextUsed - _publishedUsed);
+
+    // With event_idx a driver always names a place.
+    private protected override bool IsPolled => !EventIndex && (Volatile.Read(ref _available[0]) & NoInterrupt) != 0;
 
     /// <summary>
     /// How many chains are known to be there and may be taken, at most so many. The driver's index is read if none is known.
@@ -266,9 +261,6 @@ public sealed unsafe class SplitQueue : DeviceQueue
         chain = new ChainTicket(head, 1);
         return true;
     }
-
-    /// <summary>Whether the driver has asked not to be called, whatever is used.</summary>
-    private bool IsPolled => !EventIndex && (Volatile.Read(ref _available[0]) & NoInterrupt) != 0;
 
     private void BeginBatch()
     {

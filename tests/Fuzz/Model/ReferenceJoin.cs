@@ -35,13 +35,15 @@ internal sealed class ReferenceJoin(ReferenceEnd source, ReferenceEnd target, bo
     public Dictionary<DropReason, long> Drops { get; } = [];
 
     /// <summary>Takes frames until something ends the turn.</summary>
-    public TransferResult Transfer(int budget)
+    /// <param name="budget">At most so many.</param>
+    /// <param name="late">How many a sender that polls sees late, if it has nothing to wait for.</param>
+    public TransferResult Transfer(int budget, int late)
     {
         var result = TransferResult.More;
         while (budget-- > 0 && result == TransferResult.More)
             result = One();
         target.Queue.Publish();
-        source.Queue.Publish();
+        source.Queue.Publish(result is TransferResult.More or TransferResult.SourceEmpty ? late : 0);
         return result;
     }
 

@@ -54,12 +54,15 @@ internal sealed class ReferencePackedQueue(Arena arena, QueuePlace ring, bool in
     public void Rewind(PackedMark mark) => (_next, _outstanding) = (mark.Next, mark.Outstanding);
 
     /// <summary>2.8.6, 2.8.10: used descriptors, and whether the driver is to be called; null where both are right.</summary>
-    public bool? Publish()
+    /// <param name="late">So many are not shown to a driver that wants no calls at all.</param>
+    public bool? Publish(int late)
     {
-        if (_pending.Count == 0)
+        bool off = (BinaryPrimitives.ReadUInt16LittleEndian(arena.Expected.AsSpan(ring.Available + 2)) & 3) == Off;
+        int shown = Math.Max(0, _pending.Count - (off ? late : 0));
+        if (shown == 0)
             return false;
         long from = _used;
-        foreach (var (chain, written) in _pending)
+        foreach (var (chain, written) in _pending[..shown])
         {
             var entry = arena.Expected.AsSpan(ring.Descriptors + 16 * (int)(_used % ring.Size));
             BinaryPrimitives.WriteUInt32LittleEndian(entry[8..], written);
@@ -68,7 +71,7 @@ internal sealed class ReferencePackedQueue(Arena arena, QueuePlace ring, bool in
             _used += chain.Slots;
             _outstanding -= chain.Slots;
         }
-        _pending.Clear();
+        _pending.RemoveRange(0, shown);
         return WantsCall(from);
     }
 

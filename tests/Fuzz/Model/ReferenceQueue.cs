@@ -82,12 +82,12 @@ internal sealed class ReferenceQueue(Arena arena, QueuePlace place, bool indirec
     }
 
     /// <summary>2.7.7.2, 2.7.10: whether the driver is to be called.</summary>
-    /// <param name="late">So many, and no more than twice as many less one, are not shown to a driver that wants no calls at all.</param>
+    /// <param name="late">So many are not shown to a driver that wants no calls at all.</param>
     public bool Publish(int late = 0)
     {
         int shown = (ushort)(_nextUsed - _publishedUsed);
         if (!eventIndex && (Get(arena, place.Available) & 1) == 1 && late > 0)
-            shown = shown >= 2 * late ? shown - late : 0;
+            shown = Math.Max(0, shown - late);
         if (shown == 0)
             return false;
         _publishedUsed += (ushort)shown;
