@@ -35,10 +35,12 @@ public static unsafe class GuestCopy
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Move(byte* from, byte* to, uint count)
     {
-        if (count - 64 <= LargestByVectors - 64)
+        if (count - 64 > LargestByVectors - 64)
+            MoveOther(from, to, count);
+        else if (Vector512.IsHardwareAccelerated)
             MoveByVectors(from, to, count);
         else
-            MoveOther(from, to, count);
+            MoveByPairs(from, to, count);
     }
 
     /// <summary>64 to <see cref="LargestByVectors"/> bytes; above, the C library knows better.</summary>
@@ -53,6 +55,29 @@ public static unsafe class GuestCopy
         for (to = (byte*)(((nuint)to + 64) & ~(nuint)63); to < end; to += 64)
             Vector512.StoreAligned(Vector512.Load(to + apart), to);
         Vector512.Store(last, end);
+    }
+
+    /// <summary>The same, where the CPU has no vectors of 64 bytes: the runtime's own store each half before the next is loaded.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MoveByPairs(byte* from, byte* to, uint count)
+    {
+        byte* end = to + count - 64;
+        long apart = from - to;
+        var last = Vector256.Load(end + apart);
+        var behind = Vector256.Load(end + apart + 32);
+        var low = Vector256.Load(from);
+        var high = Vector256.Load(from + 32);
+        Vector256.Store(low, to);
+        Vector256.Store(high, to + 32);
+        for (to = (byte*)(((nuint)to + 64) & ~(nuint)63); to < end; to += 64)
+        {
+            low = Vector256.Load(to + apart);
+            high = Vector256.Load(to + apart + 32);
+            Vector256.StoreAligned(low, to);
+            Vector256.StoreAligned(high, to + 32);
+        }
+        Vector256.Store(last, end);
+        Vector256.Store(behind, end + 32);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
