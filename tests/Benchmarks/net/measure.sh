@@ -254,7 +254,7 @@ turn() {                                # "pps start-sample end-sample", to a fi
     echo "$pps $a $b" >"$DIR/$S/turn"
 }
 end() {                                 # TRAFFIC SIZE: counts what is lost; fails if frames were not what they should be
-    local lost=- got len
+    local lost=- got len frames=$((FRAMES * QUEUES))
     # testpmd ignores a size it does not like, and a switch may cut frames: only whole ones count. It counts bytes and frames
     # one after the other: at either look a burst may be in one count only.
     len=$(echo "$(cat "$DIR/$S/first") $(shown $PORTS)" | awk -v s="$2" '
@@ -262,12 +262,13 @@ end() {                                 # TRAFFIC SIZE: counts what is lost; fai
     g stop; gsync || return 1
     if [ "$1" != flood ]; then
         g "set fwd rxonly" "start"; gsync || return 1; sleep .15; g "stop"; gsync || return 1
-        got=$(last RX-packets); [ "$1" = twoway ] && FRAMES=$((FRAMES * 2)); lost=$((FRAMES * QUEUES - got))
+        [ "$1" = twoway ] && frames=$((frames * 2))
+        got=$(last RX-packets); lost=$((frames - got))
     fi
     if [ "$(awk -v l="$len" -v s="$2" 'BEGIN { print (l == 0 || (l > s - .5 && l < s + .5)) }')" != 1 ]; then
         say "frames of $len bytes instead of $2: point dropped ($1)"; return 1
     fi
-    [ "$lost" = - ] || [ "$lost" = 0 ] || { say "$lost of $FRAMES frames of $2 bytes are lost ($1)"; FAILED=1; }
+    [ "$lost" = - ] || [ "$lost" = 0 ] || { say "$lost of $frames frames of $2 bytes are lost ($1)"; FAILED=1; }
     echo "$(cat "$DIR/$S/cycles") $lost" >"$DIR/$S/end"
 }
 measure() {                             # MODE TRAFFIC SIZE MBUF WARM: lines to stdout
