@@ -52,7 +52,6 @@ public sealed class NetJoin : Join
     private int _spent;
     private bool _progressed;
 
-
     // The wait for buffers is over: drop until the receiver has some again.
     private bool _dropping;
 
@@ -228,7 +227,8 @@ public sealed class NetJoin : Join
     }
 
     /// <summary>
-    /// How many frames a sender may see late: what takes up a quarter of its ring. DPDK's driver frees sent frames when it needs
+    /// How many frames a sender may see late: what takes up about a quarter of its ring, up to half where the receiver needs fewer
+    /// descriptors. DPDK's driver frees sent frames when it needs
     /// room, as many as it needs of those it sees used; but all of them where all but 32 entries of a split ring are used, or
     /// where a frame needs many. A thousand at once are more than its pool keeps at hand, and it goes through all of its memory
     /// from then on.

@@ -50,9 +50,10 @@ public sealed class QueueEnd(DeviceQueue queue, ulong features, EventFd? kick, E
     /// <param name="late">How many chains a guest that does not ask to be called may see later.</param>
     public void Publish(int late = 0)
     {
-        if (Queue.Due(late) == 0)
+        bool wanted = Queue.PublishUsed(late, out int shown);
+        if (shown == 0)
             return;
-        if (!Queue.PublishUsed(late) || _call == null)
+        if (!wanted || _call == null)
         {
             Counters.CallSuppressed();
             return;

@@ -56,6 +56,11 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     private protected GuestMemory Memory { get; }
 
+    /// <summary>Shows the driver the first of what was given back.</summary>
+    /// <param name="chains">How many: at least one, and no more than are <see cref="Unpublished"/>.</param>
+    /// <returns>Whether it asked to be called for them.</returns>
+    private protected abstract bool Show(int chains);
+
     /// <summary>Chains given back that the driver cannot see yet.</summary>
     private protected abstract int Unpublished { get; }
 
@@ -118,7 +123,7 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// <param name="written">Bytes that we wrote into it, from its first writable byte on (2.7.8.2).</param>
     public abstract void AddUsed(ChainTicket chain, uint written);
 
-    /// <summary>How many chains that were given back <see cref="PublishUsed(int)"/> would show.</summary>
+    /// <summary>How many chains that were given back <see cref="PublishUsed(int, out int)"/> would show.</summary>
     /// <param name="late">See there.</param>
     public int Due(int late)
     {
@@ -128,12 +133,18 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     /// <summary>Shows the driver what was given back.</summary>
     /// <returns>Whether the driver asked to be called for it (2.7.7, 2.8.10).</returns>
-    public bool PublishUsed() => PublishUsed(late: 0);
+    public bool PublishUsed() => PublishUsed(late: 0, out _);
 
     /// <summary>As <see cref="PublishUsed()"/>, but for the last chains, if the driver does not ask to be called: it looks when it needs them.</summary>
     /// <param name="late">How many may be shown later.</param>
-    /// <returns>Whether the driver asked to be called for it.</returns>
-    public abstract bool PublishUsed(int late);
+    /// <param name="shown">How many were shown.</param>
+    /// <returns>Whether the driver asked to be called for them.</returns>
+    public bool PublishUsed(int late, out int shown)
+    {
+        // Once: the driver may change its wish, and what was decided by it must not be half done.
+        shown = Due(late);
+        return shown > 0 && Show(shown);
+    }
 
     /// <summary>Asks the driver not to kick: we look by ourselves.</summary>
     public abstract void DisableKicks();

@@ -84,13 +84,9 @@ public sealed unsafe class PackedQueue : DeviceQueue
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public override void AddUsed(ChainTicket chain, uint written) => _pending[_pendingCount++] = (chain, written);
 
-    /// <inheritdoc/>
-    public override bool PublishUsed(int late)
+    private protected override bool Show(int chains)
     {
-        int due = Due(late);
-        if (due == 0)
-            return false;
-        var used = _pending.AsSpan(0, due);
+        var used = _pending.AsSpan(0, chains);
         int slots = used[0].Chain.Slots;
         // A local: through the field, each step would wait for the last one's store.
         var at = _used;
@@ -104,9 +100,9 @@ public sealed unsafe class PackedQueue : DeviceQueue
         // The first shows the driver those behind it (2.8.6).
         Write(_used, used[0]);
         _used = at;
-        _pendingCount -= due;
+        _pendingCount -= chains;
         if (_pendingCount > 0)
-            _pending.AsSpan(due, _pendingCount).CopyTo(_pending);
+            _pending.AsSpan(chains, _pendingCount).CopyTo(_pending);
         Outstanding -= slots;
         // What is used must be visible before the driver's wish is read, or each could wait for the other (2.8.10).
         Interlocked.MemoryBarrier();

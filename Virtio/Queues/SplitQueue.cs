@@ -117,14 +117,10 @@ public sealed unsafe class SplitQueue : DeviceQueue
         _nextUsed++;
     }
 
-    /// <inheritdoc/>
-    public override bool PublishUsed(int late)
+    private protected override bool Show(int chains)
     {
-        int due = Due(late);
-        if (due == 0)
-            return false;
-        Outstanding -= due;
-        _publishedUsed += (ushort)due;
+        Outstanding -= chains;
+        _publishedUsed += (ushort)chains;
         Volatile.Write(ref _used[1], _publishedUsed);
         Log?.WroteUsed(0, RingBytes);
         BeginBatch();

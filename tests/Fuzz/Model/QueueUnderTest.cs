@@ -84,7 +84,7 @@ internal sealed class QueueUnderTest : IDisposable
     public void Rewind(QueuePosition mark) => _queue.Rewind(mark);
 
     /// <summary>Shows the driver what was given back, but for the last chains, if it polls.</summary>
-    public bool Publish(int late = 0) => _queue.PublishUsed(late);
+    public bool Publish(int late = 0) => _queue.PublishUsed(late, out _);
 
     public void DisableKicks() => _queue.DisableKicks();
 

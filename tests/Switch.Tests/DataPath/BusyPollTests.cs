@@ -106,14 +106,14 @@ public sealed class BusyPollTests
         loop.Start();
         loop.Invoke(() => loop.Add(busy.Join));
         loop.Invoke(() => loop.Add(slow.Join));
-        Pass(slow);
+        slow.PassOne();
         for (int i = 0; i < 2000; i++)
-            Pass(busy);
+            busy.PassOne();
         long kicks = slow.SenderCounters.Kicks;
         for (int i = 0; i < 20; i++)
         {
-            Pass(slow);
-            Pass(busy);
+            slow.PassOne();
+            busy.PassOne();
         }
         Assert.InRange(slow.SenderCounters.Kicks - kicks, 0, 5);
         loop.Invoke(() => loop.Remove(busy.Join));
@@ -134,18 +134,11 @@ public sealed class BusyPollTests
         var random = new Random(5);
         for (int i = 0; i < 3000; i++)
         {
-            Pass(wire);
+            wire.PassOne();
             Thread.SpinWait(random.Next(3000)); // from nothing to beyond the longest look
         }
         Assert.Equal(3000, wire.Link.Frames);
         loop.Invoke(() => loop.Remove(wire.Join));
-    }
-
-    private static void Pass(Wire wire)
-    {
-        wire.Sender.Transmit().Send(default, new byte[60]);
-        wire.Receiver.Receive().NextFrame(); // waits for a call, with a limit
-        wire.Sender.Transmit().NextUsed();
     }
 
     /// <summary>One that found work so often, and so soon, that it has saved all it may.</summary>

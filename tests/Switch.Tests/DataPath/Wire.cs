@@ -55,6 +55,14 @@ internal sealed class Wire : IDisposable
 
     public TransferResult Pass(int budget = 64) => Join.Transfer(budget);
 
+    /// <summary>A frame from one guest's driver to the other's, and back to the first as used: a loop moves it.</summary>
+    public void PassOne()
+    {
+        Sender.Transmit().Send(default, new byte[60]);
+        Receiver.Receive().NextFrame(); // waits for a call, with a limit
+        Sender.Transmit().NextUsed();
+    }
+
     public long Dropped(DropReason reason) => SenderCounters.Traffic.Drops.FirstOrDefault(d => d.Reason == reason).Count;
 
     /// <summary>Every frame sent is delivered or in exactly one drop counter, by the port's and by the link's count.</summary>

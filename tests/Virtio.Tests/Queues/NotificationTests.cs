@@ -83,7 +83,7 @@ public class NotificationTests
             Assert.Equal(PopResult.Chain, queue.Pop());
             queue.Device.AddUsed(queue.Chain.Ticket, 0);
             Assert.Equal(late && used <= 4 ? 0 : 1, queue.Device.Due(late: 4));
-            queue.Device.PublishUsed(late: 4);
+            queue.Device.PublishUsed(late: 4, out _);
             seen += TakeUsed(queue);
             Assert.Equal(late ? Math.Max(0, used - 4) : used, seen);
         }
