@@ -40,6 +40,9 @@ public sealed class MessageFuzzer : IFuzzer
             using (var wire = new Wire(_switch.Socket))
                 Talk(input, tally, frontEnd, wire);
         }
+        // Who has gone may not have been accepted yet. Front-ends are served one after the other: once the next one is, it was.
+        using (var next = new Wire(_switch.Socket))
+            CheckAlive(next);
         tally.Count("frames and bad chains taken from rings of hostile front-ends", _switch.CheckAfter());
     }
 
@@ -72,10 +75,15 @@ public sealed class MessageFuzzer : IFuzzer
             }
             CheckReply(message, outcome, reply);
         }
-        // Whatever was refused in silence: the connection is alive.
-        var last = new RawMessage(GetFeatures, 1, 0, [], 0);
-        wire.Send(last, [], 0);
-        CheckReply(last, Outcome.Value, wire.Reply());
+        // Whatever was refused in silence.
+        CheckAlive(wire);
+    }
+
+    private static void CheckAlive(Wire wire)
+    {
+        var message = new RawMessage(GetFeatures, 1, 0, [], 0);
+        wire.Send(message, [], 0);
+        CheckReply(message, Outcome.Value, wire.Reply());
     }
 
     private static void CheckReply(RawMessage message, Outcome outcome, byte[]? reply)
