@@ -141,10 +141,7 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
             var join = _active[i];
             if (!join.IsIdle)
                 continue;
-            long idle = join.Idles(now);
-            if (idle >= _soon)
-                join.Settle();
-            if (idle < most)
+            if (join.Idles(now) < most)
                 continue;
             bool wasTimed = join.IsTimed;
             if (join.TrySleep())

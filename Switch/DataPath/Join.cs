@@ -80,11 +80,6 @@ public abstract class Join : IDisposable
     /// <returns>False: there is something already, and a turn is due.</returns>
     public virtual bool TrySleep() => !WaitsFor!.Queue.EnableKicks();
 
-    /// <summary>It has had nothing to do for a while: shows guests what it would have shown them with more of it.</summary>
-    public virtual void Settle()
-    {
-    }
-
     /// <summary><see cref="WakeAt"/> has come.</summary>
     public virtual void TimeUp() => WakeAt = 0;
 

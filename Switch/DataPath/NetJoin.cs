@@ -137,16 +137,13 @@ public sealed class NetJoin : Join
     /// <inheritdoc/>
     public override bool TrySleep()
     {
-        Settle();
+        Source.Publish(); // what is late: there may be no more for long
         if (!base.TrySleep())
             return false;
         if (WaitsFor != Source)
             BeginHold();
         return true;
     }
-
-    /// <inheritdoc/>
-    public override void Settle() => Source.Publish();
 
     /// <inheritdoc/>
     public override void TimeUp()
@@ -183,7 +180,7 @@ public sealed class NetJoin : Join
         // What was delivered of a frame must not come again: it ends here, for want of buffers for the rest.
         if (_translation is { IsPending: true })
             Drop(DropReason.NoBuffers);
-        Settle();
+        Source.Publish();
         _frame.Dispose();
         _sink?.Dispose();
     }
