@@ -12,7 +12,10 @@ namespace InterGuest.Virtio.Memory;
 /// </summary>
 internal static unsafe class CacheLines
 {
-    private const uint Bytes = 64, Most = 32 * Bytes;
+    /// <summary>Of a line.</summary>
+    internal const uint Bytes = 64;
+
+    private const uint Most = 32 * Bytes;
 
     private static readonly delegate* unmanaged[SuppressGCTransition]<byte*, nuint, void> ClaimCode =
         RuntimeInformation.ProcessArchitecture == Architecture.X64 ? (delegate* unmanaged[SuppressGCTransition]<byte*, nuint, void>)MachineCode.Load(Code) : null;

@@ -15,6 +15,9 @@ internal unsafe ref struct CopyBatch(Span<CopyBatch.Entry> room)
     /// <summary>How many copies ahead the lines of both ranges are fetched, the target's to be written.</summary>
     private const int Ahead = 2;
 
+    /// <summary>Bytes copied between one fetch and the next.</summary>
+    private const int Step = 512;
+
     private readonly Span<Entry> _entries = room;
     private int _count;
 
@@ -23,6 +26,20 @@ internal unsafe ref struct CopyBatch(Span<CopyBatch.Entry> room)
     {
         internal byte* From, To;
         internal uint Count;
+
+        /// <summary>Begins to fetch the next bytes, the target's to be written, and goes past them.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        internal void Fetch(uint bytes)
+        {
+            bytes = Math.Min(bytes, Count);
+            if (bytes == 0)
+                return;
+            CacheLines.Claim(To, bytes);
+            CacheLines.Fetch(From, bytes);
+            From += bytes;
+            To += bytes;
+            Count -= bytes;
+        }
     }
 
     /// <summary>Puts a copy off.</summary>
@@ -57,16 +74,34 @@ internal unsafe ref struct CopyBatch(Span<CopyBatch.Entry> room)
             // Read before the stores of the copy: a load whose address looks like one of theirs, within a page, waits for it.
             if (i + 1 < entries.Length)
                 next = entries[i + 1];
-            if (i + Ahead < entries.Length)
-                Fetch(entries[i + Ahead]);
-            GuestCopy.Move(copy.From, copy.To, copy.Count);
+            Move(copy, i + Ahead < entries.Length ? entries[i + Ahead] : default);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Fetch(in Entry copy)
+    /// <summary>
+    /// Copies, and meanwhile fetches both ranges of a later copy, some lines at a time: the CPU can only have so many on their way,
+    /// and would wait for all at once before the first was copied.
+    /// </summary>
+    private static void Move(in Entry copy, Entry later)
     {
-        CacheLines.Fetch(copy.From, copy.Count);
-        CacheLines.Claim(copy.To, copy.Count);
+        if (copy.Count < CacheLines.Bytes)
+        {
+            later.Fetch(later.Count);
+            GuestCopy.Move(copy.From, copy.To, copy.Count);
+            return;
+        }
+        byte* to = copy.To;
+        byte* end = to + copy.Count - CacheLines.Bytes;
+        long apart = copy.From - to;
+        GuestCopy.MoveLine(copy.From, to);
+        for (to = GuestCopy.NextLine(to); to < end;)
+        {
+            byte* pause = end - to > Step ? to + Step : end;
+            later.Fetch(Step);
+            for (; to < pause; to += CacheLines.Bytes)
+                GuestCopy.MoveLine(to + apart, to);
+        }
+        GuestCopy.MoveLine(end + apart, end);
+        later.Fetch(later.Count);
     }
 }

@@ -7,7 +7,7 @@ namespace InterGuest.Virtio.Memory;
 /// <summary>The one copy: bytes from one guest's memory straight into another's.</summary>
 public static unsafe class GuestCopy
 {
-    private const uint LargestByVectors = 2048;
+    private const uint LargestByLines = 2048;
 
     /// <summary>Copies up to <paramref name="count"/> bytes and moves both cursors past them.</summary>
     /// <returns>The bytes copied: the least of <paramref name="count"/>, what the source has and what the target holds.</returns>
@@ -31,59 +31,51 @@ public static unsafe class GuestCopy
         return count;
     }
 
-    /// <summary>Copies bytes that lie together on both sides. Bytes at the ends of vectors may be read and written twice.</summary>
+    /// <summary>Copies bytes that lie together on both sides. Bytes at the ends of lines may be read and written twice.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Move(byte* from, byte* to, uint count)
     {
-        if (count - 64 > LargestByVectors - 64)
+        if (count - CacheLines.Bytes > LargestByLines - CacheLines.Bytes)
             MoveOther(from, to, count);
-        else if (Vector512.IsHardwareAccelerated)
-            MoveByVectors(from, to, count);
         else
-            MoveByPairs(from, to, count);
+            MoveByLines(from, to, count);
     }
 
-    /// <summary>64 to <see cref="LargestByVectors"/> bytes; above, the C library knows better.</summary>
+    /// <summary>Copies as many bytes as a line has: loads all before it stores, where the runtime's own vectors of 64 bytes would go by halves.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MoveByVectors(byte* from, byte* to, uint count)
+    internal static void MoveLine(byte* from, byte* to)
     {
-        byte* end = to + count - 64;
-        long apart = from - to;
-        var last = Vector512.Load(end + apart);
-        Vector512.Store(Vector512.Load(from), to);
-        // A store across two cache lines costs more than a load from two.
-        for (to = (byte*)(((nuint)to + 64) & ~(nuint)63); to < end; to += 64)
-            Vector512.StoreAligned(Vector512.Load(to + apart), to);
-        Vector512.Store(last, end);
-    }
-
-    /// <summary>The same, where the CPU has no vectors of 64 bytes: the runtime's own store each half before the next is loaded.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void MoveByPairs(byte* from, byte* to, uint count)
-    {
-        byte* end = to + count - 64;
-        long apart = from - to;
-        var last = Vector256.Load(end + apart);
-        var behind = Vector256.Load(end + apart + 32);
-        var low = Vector256.Load(from);
-        var high = Vector256.Load(from + 32);
-        Vector256.Store(low, to);
-        Vector256.Store(high, to + 32);
-        for (to = (byte*)(((nuint)to + 64) & ~(nuint)63); to < end; to += 64)
+        if (Vector512.IsHardwareAccelerated)
         {
-            low = Vector256.Load(to + apart);
-            high = Vector256.Load(to + apart + 32);
-            Vector256.StoreAligned(low, to);
-            Vector256.StoreAligned(high, to + 32);
+            Vector512.Store(Vector512.Load(from), to);
+            return;
         }
-        Vector256.Store(last, end);
-        Vector256.Store(behind, end + 32);
+        var low = Vector256.Load(from);
+        var high = Vector256.Load(from + CacheLines.Bytes / 2);
+        Vector256.Store(low, to);
+        Vector256.Store(high, to + CacheLines.Bytes / 2);
+    }
+
+    /// <summary>The first place behind this one where a line begins: a store across two of them costs more than a load from two.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static byte* NextLine(byte* at) => (byte*)(((nuint)at + CacheLines.Bytes) & ~(nuint)(CacheLines.Bytes - 1));
+
+    /// <summary>64 to <see cref="LargestByLines"/> bytes; above, the C library knows better.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void MoveByLines(byte* from, byte* to, uint count)
+    {
+        byte* end = to + count - CacheLines.Bytes;
+        long apart = from - to;
+        MoveLine(from, to);
+        for (to = NextLine(to); to < end; to += CacheLines.Bytes)
+            MoveLine(to + apart, to);
+        MoveLine(end + apart, end);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void MoveOther(byte* from, byte* to, uint count)
     {
-        if (count > LargestByVectors)
+        if (count > LargestByLines)
             Libc.Memcpy(to, from, count);
         else if (count >= 16)
             MoveShort(from, to, count);
