@@ -71,21 +71,29 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
     /// <summary>Removes all joins that use a ring of this port.</summary>
     public void Pause(Port port)
     {
-        if (!_seats.TryGetValue(port, out var seat))
+        if (!_seats.ContainsKey(port))
             return;
-        Clear(seat);
-        foreach (var link in seat.Links)
-            Clear(_seats[link.Peer(port)]);
+        var seats = Linked(port).Select(p => _seats[p]).Where(s => s.Joins.Count > 0).ToList();
+        InOneStep(seats, (loop, join) => loop.Remove(join));
+        seats.ForEach(s => s.Joins.Clear());
     }
 
-    /// <summary>Makes the joins that there should be, of this port and of its peer.</summary>
+    /// <summary>Makes the joins that there should be, of this port and of its peers.</summary>
     public void Resume(Port port)
     {
-        if (!_seats.TryGetValue(port, out var seat))
+        if (!_seats.ContainsKey(port))
             return;
-        Fill(port, seat);
-        foreach (var link in seat.Links)
-            Fill(link.Peer(port), _seats[link.Peer(port)]);
+        var filled = new List<Seat>();
+        foreach (var one in Linked(port))
+        {
+            var seat = _seats[one];
+            if (seat.Joins.Count > 0)
+                continue;
+            seat.Joins.AddRange(JoinPlan.Of(one, seat.Links.FirstOrDefault(), seat.Loop));
+            if (seat.Joins.Count > 0)
+                filled.Add(seat);
+        }
+        InOneStep(filled, (loop, join) => loop.Add(join));
     }
 
     /// <summary>Does something in the thread that has the port's rings.</summary>
@@ -133,25 +141,22 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
             Resume(port);
     }
 
-    private static void Clear(Seat seat)
-    {
-        if (seat.Joins.Count == 0)
-            return;
-        seat.Loop.Invoke(() =>
-        {
-            foreach (var join in seat.Joins)
-                seat.Loop.Remove(join);
-        });
-        seat.Joins.Clear();
-    }
+    /// <summary>The port and its peers, all of which one loop has.</summary>
+    private IEnumerable<Port> Linked(Port port) => [port, .. _seats[port].Links.Select(l => l.Peer(port))];
 
-    private static void Fill(Port port, Seat seat)
+    /// <summary>
+    /// Between two steps joins have their turns, and some count on others: a reply of a disk's server that was taken while its
+    /// client's joins were out would be lost, and the request would wait for it without end.
+    /// </summary>
+    private static void InOneStep(List<Seat> seats, Action<EventLoop, Join> change)
     {
-        if (seat.Joins.Count > 0)
+        if (seats is not [{ Loop: var loop }, ..])
             return;
-        seat.Joins.AddRange(JoinPlan.Of(port, seat.Links.FirstOrDefault(), seat.Loop));
-        if (seat.Joins.Count > 0)
-            seat.Loop.Invoke(() => seat.Joins.ForEach(seat.Loop.Add));
+        loop.Invoke(() =>
+        {
+            foreach (var join in seats.SelectMany(s => s.Joins))
+                change(loop, join);
+        });
     }
 
     private sealed class Seat(EventLoop loop)

@@ -37,6 +37,35 @@ public sealed class ChangesInFlightTests : IDisposable
         Assert.Equal(_server.Medium[..4096], _client.End(read).Data);
     }
 
+    /// <summary>A change takes the port's rings out for a moment, and its peer's: nobody may take a reply whose client is out.</summary>
+    [Theory]
+    [InlineData("disk")]
+    [InlineData("store")]
+    public async Task NoReplyIsLostWhileAPortChanges(string port)
+    {
+        const int Requests = 2000;
+        var guest = port == "disk" ? _client.Guest : _server.Guest;
+        bool over = false;
+        var serving = Task.Run(() => _server.Serve(Requests));
+        var changing = Task.Run(() =>
+        {
+            while (!Volatile.Read(ref over))
+                guest.FrontEnd.SetMemoryTable((guest.Memory.Layout, guest.Memory.File));
+        });
+        try
+        {
+            for (int i = 0; i < Requests; i++)
+                _client.Ends(BlockStatus.Ok, _client.Read(0, 512));
+        }
+        finally
+        {
+            Volatile.Write(ref over, true);
+            await changing;
+        }
+        await serving;
+        Assert.Equal(0ul, _rig.Faults("store", "unknown_tag"));
+    }
+
     /// <summary>Its new form is not what was checked: nothing is written but an error, in the byte that is the status now.</summary>
     [Fact]
     public void Spec_2_7_8_2_ADescriptorThatChangesMeanwhileIsNotFilled()
