@@ -43,6 +43,16 @@ internal sealed class DiskRunner(Reactor reactor, Wiring wiring, Func<IEnumerabl
         changed();
     }
 
+    /// <summary>
+    /// A disk's link goes, and with it who would hear the answers to requests that the server has: the next link asks for them
+    /// again, in a new epoch, before which the server ends all that it still does.
+    /// </summary>
+    public void Leave(Link link)
+    {
+        if (link.Disk is var (client, server) && client.Model is BlockModel { Client.PartsOut: > 0 } && server.Model is BlockServerModel { Session: var session })
+            wiring.InLoop(server, session.Restart);
+    }
+
     /// <summary>Fails requests that have waited for longer than their link lets them. Comes again and again while there are such links.</summary>
     private void Expire()
     {

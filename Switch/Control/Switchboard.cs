@@ -191,7 +191,7 @@ public sealed class Switchboard : IPortHost, IDisposable
         var link = GetLink(name);
         _links.Remove(name);
         link.Removed = true;
-        _wiring.Disconnect(link);
+        _wiring.Disconnect(link, between: () => _disks.Leave(link));
         _carriers.FollowSoon(link.Ports);
         Tell(EventKind.Deleted, $"link {name} is removed", null, link);
         OnReconfigured();

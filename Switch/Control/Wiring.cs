@@ -32,7 +32,9 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
     public void Connect(Link link) => Rewire(link, links => links.Add(link));
 
     /// <summary>Disconnects them.</summary>
-    public void Disconnect(Link link) => Rewire(link, links => links.Remove(link));
+    /// <param name="link">Of the two.</param>
+    /// <param name="between">Done once nobody moves anything between them, and before they go on apart.</param>
+    public void Disconnect(Link link, Action between) => Rewire(link, links => links.Remove(link), between);
 
     /// <summary>Gives a link to another loop, and with it those that share a port with it.</summary>
     /// <returns>All that have moved.</returns>
@@ -122,8 +124,9 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
 
     private EventLoop NextLoop() => _placement.Next(loop => _seats.Values.Count(s => s.Loop == loop && s.Links.Count > 0));
 
-    private void Rewire(Link link, Action<List<Link>> change) => Change(link.Ports, () =>
+    private void Rewire(Link link, Action<List<Link>> change, Action? between = null) => Change(link.Ports, () =>
     {
+        between?.Invoke();
         foreach (var port in link.Ports)
         {
             change(_seats[port].Links);

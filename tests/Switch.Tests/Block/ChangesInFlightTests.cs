@@ -66,6 +66,20 @@ public sealed class ChangesInFlightTests : IDisposable
         Assert.Equal(0ul, _rig.Faults("store", "unknown_tag"));
     }
 
+    /// <summary>Its server answers into the void: it is asked again, after the end of all that it still does, in a new epoch.</summary>
+    [Fact]
+    public void ARequestWhoseLinkIsRemovedMeanwhileIsAskedAgainByTheNext()
+    {
+        int read = _client.Read(0, 512);
+        var (request, data) = _server.Next();
+        _rig.Switch.Do(b => b.DeleteLink("d1"));
+        _server.Do(request, data);
+        Assert.False(_client.Queue().HasUsed);
+        _rig.Switch.AddLink("again", "disk", "store");
+        _server.Begin().Serve(1);
+        _client.Ends(BlockStatus.Ok, read);
+    }
+
     /// <summary>Its new form is not what was checked: nothing is written but an error, in the byte that is the status now.</summary>
     [Fact]
     public void Spec_2_7_8_2_ADescriptorThatChangesMeanwhileIsNotFilled()
