@@ -225,10 +225,9 @@ public sealed class NetJoin : Join
 
     /// <summary>
     /// How many frames a sender may see late: what takes up about a quarter of its ring, up to half where the receiver needs fewer
-    /// descriptors. DPDK's driver frees sent frames when it needs
-    /// room, as many as it needs of those it sees used; but all of them where all but 32 entries of a split ring are used, or
-    /// where a frame needs many. A thousand at once are more than its pool keeps at hand, and it goes through all of its memory
-    /// from then on.
+    /// descriptors. DPDK's driver frees sent frames when it needs room, as many as it needs of those it sees used; but all of them
+    /// where all but 32 entries of a split ring are used, or where a frame needs many. A thousand at once are more than its pool
+    /// keeps at hand, and it goes through all of its memory from then on.
     /// </summary>
     private int MostLate(in FrameTally moved)
     {
