@@ -1,3 +1,4 @@
+using InterGuest.Switch.Ports;
 using InterGuest.Testing;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
@@ -171,6 +172,14 @@ public sealed class DirtyLogTests : IDisposable
         guest.StartRing(0, receive);
         guest.StartRing(1, transmit);
         LogRings(guest);
+        LetSleep();
+    }
+
+    /// <summary>Waits until the loop, which has just had its joins again, sleeps: it does what others ask of it only at some of its rounds, and lets joins sleep at more of them.</summary>
+    private void LetSleep()
+    {
+        for (int i = 0; i < 4; i++)
+            _switch.Do(b => ((IPortHost)b).InLoop(b.GetPort("a"), () => { }));
     }
 
     private static IEnumerable<int> RingPages(TestGuest guest) =>
