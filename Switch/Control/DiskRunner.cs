@@ -49,8 +49,16 @@ internal sealed class DiskRunner(Reactor reactor, Wiring wiring, Func<IEnumerabl
     /// </summary>
     public void Leave(Link link)
     {
-        if (link.Disk is var (client, server) && client.Model is BlockModel { Client.PartsOut: > 0 } && server.Model is BlockServerModel { Session: var session })
-            wiring.InLoop(server, session.Restart);
+        if (link.Disk is ({ Model: BlockModel { Client.PartsOut: > 0 } } client, _))
+            Abandon(client);
+    }
+
+    /// <inheritdoc cref="IPortHost.Abandon"/>
+    public void Abandon(Port client)
+    {
+        foreach (var link in wiring.LinksOf(client))
+            if (link.Peer(client).Model is BlockServerModel server)
+                wiring.InLoop(client, server.Session.Restart);
     }
 
     /// <summary>Fails requests that have waited for longer than their link lets them. Comes again and again while there are such links.</summary>

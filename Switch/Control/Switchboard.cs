@@ -332,12 +332,7 @@ public sealed class Switchboard : IPortHost, IDisposable
 
     void IPortHost.Resume(Port port) => _wiring.Resume(port);
 
-    void IPortHost.Abandon(Port client)
-    {
-        foreach (var link in LinksOf(client))
-            if (link.Peer(client).Model is BlockServerModel server)
-                _wiring.InLoop(client, server.Session.Restart);
-    }
+    void IPortHost.Abandon(Port client) => _disks.Abandon(client);
 
     void IPortHost.InLoop(Port port, Action action) => _wiring.InLoop(port, action);
 

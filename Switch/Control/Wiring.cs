@@ -19,7 +19,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
         new[] { first, second }.Select(p => _seats[p]).FirstOrDefault(s => s.Links.Count > 0)?.Loop ?? NextLoop();
 
     /// <summary>Takes a port in. Its rings begin unlinked.</summary>
-    public void Add(Port port) => _seats.Add(port, new Seat(NextLoop()));
+    public void Add(Port port) => _seats.Add(port, new Seat(port, NextLoop()));
 
     /// <summary>Lets a port go, with its joins.</summary>
     public void Remove(Port port)
@@ -73,9 +73,7 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
     /// <summary>Removes all joins that use a ring of this port.</summary>
     public void Pause(Port port)
     {
-        if (!_seats.ContainsKey(port))
-            return;
-        var seats = Linked(port).Select(p => _seats[p]).Where(s => s.Joins.Count > 0).ToList();
+        var seats = SeatsAround(port);
         InOneStep(seats, (loop, join) => loop.Remove(join));
         seats.ForEach(s => s.Joins.Clear());
     }
@@ -83,19 +81,10 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
     /// <summary>Makes the joins that there should be, of this port and of its peers.</summary>
     public void Resume(Port port)
     {
-        if (!_seats.ContainsKey(port))
-            return;
-        var filled = new List<Seat>();
-        foreach (var one in Linked(port))
-        {
-            var seat = _seats[one];
-            if (seat.Joins.Count > 0)
-                continue;
-            seat.Joins.AddRange(JoinPlan.Of(one, seat.Links.FirstOrDefault(), seat.Loop));
-            if (seat.Joins.Count > 0)
-                filled.Add(seat);
-        }
-        InOneStep(filled, (loop, join) => loop.Add(join));
+        var empty = SeatsAround(port).FindAll(s => s.Joins.Count == 0);
+        foreach (var seat in empty)
+            seat.Joins.AddRange(JoinPlan.Of(seat.Port, seat.Links.FirstOrDefault(), seat.Loop));
+        InOneStep(empty, (loop, join) => loop.Add(join));
     }
 
     /// <summary>Does something in the thread that has the port's rings.</summary>
@@ -144,8 +133,9 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
             Resume(port);
     }
 
-    /// <summary>The port and its peers, all of which one loop has.</summary>
-    private IEnumerable<Port> Linked(Port port) => [port, .. _seats[port].Links.Select(l => l.Peer(port))];
+    /// <summary>Of the port and of its peers, all of which one loop has; none, if it is not in.</summary>
+    private List<Seat> SeatsAround(Port port) =>
+        _seats.TryGetValue(port, out var seat) ? [seat, .. seat.Links.Select(l => _seats[l.Peer(port)])] : [];
 
     /// <summary>
     /// Between two steps joins have their turns, and some count on others: a reply of a disk's server that was taken while its
@@ -153,8 +143,9 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
     /// </summary>
     private static void InOneStep(List<Seat> seats, Action<EventLoop, Join> change)
     {
-        if (seats is not [{ Loop: var loop }, ..])
+        if (seats.TrueForAll(s => s.Joins.Count == 0))
             return;
+        var loop = seats[0].Loop;
         loop.Invoke(() =>
         {
             foreach (var join in seats.SelectMany(s => s.Joins))
@@ -162,8 +153,10 @@ public sealed class Wiring(IReadOnlyList<EventLoop> loops, TimeProvider time)
         });
     }
 
-    private sealed class Seat(EventLoop loop)
+    private sealed class Seat(Port port, EventLoop loop)
     {
+        public Port Port => port;
+
         public EventLoop Loop { get; set; } = loop;
 
         public List<Link> Links { get; } = [];

@@ -1,4 +1,3 @@
-using InterGuest.Switch.Ports;
 using InterGuest.Testing;
 using InterGuest.Virtio.Devices;
 using InterGuest.Virtio.Memory;
@@ -175,11 +174,14 @@ public sealed class DirtyLogTests : IDisposable
         LetSleep();
     }
 
-    /// <summary>Waits until the loop, which has just had its joins again, sleeps: it does what others ask of it only at some of its rounds, and lets joins sleep at more of them.</summary>
+    /// <summary>
+    /// Waits until the loop, which has just had its joins again, sleeps: it does what others ask of it only at some of its
+    /// rounds, and lets joins sleep at more of them.
+    /// </summary>
     private void LetSleep()
     {
         for (int i = 0; i < 4; i++)
-            _switch.Do(b => ((IPortHost)b).InLoop(b.GetPort("a"), () => { }));
+            _switch.Do(b => b.GetPort("a").InLoop(() => { }));
     }
 
     private static IEnumerable<int> RingPages(TestGuest guest) =>
