@@ -49,7 +49,7 @@ internal sealed class DiskRunner(Reactor reactor, Wiring wiring, Func<IEnumerabl
     /// </summary>
     public void Leave(Link link)
     {
-        if (link.Disk is ({ Model: BlockModel { Client.PartsOut: > 0 } } client, _))
+        if (link.Disk is ({ Model: BlockModel { Client.IsWithServer: true } } client, _))
             Abandon(client);
     }
 

@@ -366,7 +366,6 @@ public sealed class Port : IDisposable
         queue.IsGivingUp = false;
         if (!queue.IsDraining || _rings.IndexOf(end) < 0)
             return;
-        bool isOut = queue.Flights.Any(f => f.PartsOut > 0);
         _host.Pause(this);
         try
         {
@@ -377,7 +376,7 @@ public sealed class Port : IDisposable
         {
             _host.Resume(this);
         }
-        if (isOut)
+        if (queue.Client.HasOrphans)
             _host.Abandon(this);
     }
 

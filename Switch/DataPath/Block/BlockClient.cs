@@ -11,6 +11,9 @@ public sealed class BlockClient(BlockCounters counters)
     private static int _lastId;
 
     private readonly List<ClientQueue> _queues = [];
+
+    // Parts that the server has of requests that have ended without its reply.
+    private readonly HashSet<BlockTag> _orphans = [];
     private ulong _sequence;
 
     /// <summary>In tags: by which the server's replies find it.</summary>
@@ -52,8 +55,17 @@ public sealed class BlockClient(BlockCounters counters)
     /// <summary>Whether it has held a request back for that: it looks again when there is a reply.</summary>
     internal bool IsHeldBack { get; set; }
 
-    /// <summary>The epoch in which requests were sent last.</summary>
-    internal uint Epoch { get; set; }
+    /// <summary>
+    /// Whether the server has parts of requests that have ended without it, as when a guest goes. What it may still do to the disk
+    /// must be over before anything else is asked for: an old write could overwrite a newer one.
+    /// </summary>
+    internal bool HasOrphans => _orphans.Count > 0;
+
+    /// <summary>Whether the server has anything of this client's.</summary>
+    internal bool IsWithServer => PartsOut > 0 || HasOrphans;
+
+    /// <summary>The epoch in which requests were sent last; null: it is over.</summary>
+    internal uint? Epoch { get; private set; }
 
     internal IReadOnlyList<ClientQueue> Queues => _queues;
 
@@ -74,7 +86,7 @@ public sealed class BlockClient(BlockCounters counters)
     internal ulong NextSequence() => ++_sequence;
 
     internal BlockTag TagOf(ClientQueue queue, Flight flight, int part) =>
-        new(Epoch, Id, queue.Index, flight.Head, (ushort)part, flight.Generation);
+        new(Epoch!.Value, Id, queue.Index, flight.Head, (ushort)part, flight.Generation);
 
     internal void WriteDone() => WritesDone++;
 
@@ -93,14 +105,37 @@ public sealed class BlockClient(BlockCounters counters)
         WritesFlushed = WritesDone;
     }
 
-    /// <summary>Counts anew what the server has.</summary>
-    internal void CountPartsOut()
+    /// <summary>Requests are sent in this epoch from now on.</summary>
+    internal void BeginEpoch(uint epoch)
     {
-        PartsOut = _queues.Sum(q => q.Flights.Sum(f => f.PartsOut));
-        BytesOut = _queues.Sum(q => q.Flights.Sum(f => f.BytesOut));
+        if (Epoch == epoch)
+            return; // for another ring
+        EndEpoch();
+        Epoch = epoch;
     }
 
-    /// <summary>A request is no longer with the server, or some of it.</summary>
+    /// <summary>Nothing that the server still does counts.</summary>
+    internal void EndEpoch()
+    {
+        (Epoch, PartsOut, BytesOut) = (null, 0, 0);
+        _orphans.Clear();
+    }
+
+    /// <summary>A request ends, and the server may have parts of it.</summary>
+    internal void Ended(ClientQueue queue, Flight flight)
+    {
+        if (flight.PartsOut == 0 || Epoch == null || queue.Epoch != Epoch)
+            return; // of an epoch that is over
+        for (int part = 0; part < Flight.MaxParts; part++)
+            if (flight.IsOut(part))
+                _orphans.Add(TagOf(queue, flight, part));
+        Took(flight.PartsOut, flight.BytesOut);
+    }
+
+    /// <summary>Whether a reply is to a request that has ended without it: then it comes late, and is nobody's fault.</summary>
+    internal bool TakeOrphan(BlockTag tag) => _orphans.Remove(tag);
+
+    /// <summary>Parts of requests are no longer counted as with the server.</summary>
     internal void Took(int parts, long bytes)
     {
         PartsOut -= parts;

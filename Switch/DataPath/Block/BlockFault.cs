@@ -37,7 +37,7 @@ public enum BlockFault
     /// <summary>A reply of an earlier epoch.</summary>
     StaleEpoch,
 
-    /// <summary>A reply to a request of a guest that has gone.</summary>
+    /// <summary>A reply to a request that has ended without it, as when a guest goes.</summary>
     LateReply,
 
     /// <summary>A reply to nothing.</summary>

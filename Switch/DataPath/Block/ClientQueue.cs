@@ -13,7 +13,6 @@ internal sealed class ClientQueue : IDisposable
 
     // Heads with parts to be sent, in the order of their requests: a ring.
     private readonly ushort[] _waiting;
-    private readonly HashSet<BlockTag> _orphans = [];
     private int _waitingFirst;
     private SplitQueue? _loadedFrom;
 
@@ -46,8 +45,8 @@ internal sealed class ClientQueue : IDisposable
     /// <summary>Whether something was given back and not yet published.</summary>
     public bool IsDirty { get; set; }
 
-    /// <summary>The epoch in which requests were sent last.</summary>
-    public uint Epoch { get; set; }
+    /// <summary>The epoch in which requests were sent last; null: none were.</summary>
+    public uint? Epoch { get; set; }
 
     /// <summary>The join that serves the ring; null: none does.</summary>
     public RequestJoin? Join { get; set; }
@@ -118,7 +117,6 @@ internal sealed class ClientQueue : IDisposable
     public void RequeueAll(uint maxData)
     {
         Waiting = 0;
-        _orphans.Clear(); // replies of an earlier epoch are told by that
         foreach (var flight in Flights.OrderBy(f => f.Sequence).ToArray())
         {
             if (flight.Cut(maxData))
@@ -156,7 +154,7 @@ internal sealed class ClientQueue : IDisposable
 
     /// <summary>The request that a tag of this epoch names, if the server has that part of it.</summary>
     public Flight? Find(BlockTag tag) =>
-        tag.Head < Size && _flights[tag.Head] is { InUse: true } flight && flight.Generation == tag.Generation && flight.IsOut(tag.Part)
+        tag.Epoch == Epoch && tag.Head < Size && _flights[tag.Head] is { InUse: true } flight && flight.Generation == tag.Generation && flight.IsOut(tag.Part)
             ? flight
             : null;
 
@@ -192,18 +190,12 @@ internal sealed class ClientQueue : IDisposable
         Publish();
     }
 
-    /// <summary>Whether a reply is to a request of a guest that has gone: then it comes late, and is nobody's fault.</summary>
-    public bool TakeOrphan(BlockTag tag) => _orphans.Remove(tag);
-
     /// <summary>The ring has gone, with all its requests.</summary>
     public void Clear()
     {
         foreach (var flight in Flights)
         {
-            for (int part = 0; part < Flight.MaxParts; part++)
-                if (flight.IsOut(part))
-                    _orphans.Add(Client.TagOf(this, flight, part));
-            Client.Took(flight.PartsOut, flight.BytesOut);
+            Client.Ended(this, flight);
             flight.End();
         }
         Client.Counters.Taken(-Count);
@@ -221,6 +213,7 @@ internal sealed class ClientQueue : IDisposable
 
     private void Forget(Flight flight)
     {
+        Client.Ended(this, flight);
         flight.End();
         Count--;
         Client.Counters.Taken(-1);

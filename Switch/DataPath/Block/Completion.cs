@@ -11,7 +11,6 @@ internal static class Completion
     public static void End(ClientQueue queue, Flight flight, BlockStatus status)
     {
         var client = queue.Client;
-        client.Took(flight.PartsOut, flight.BytesOut);
         if (flight.IsSpoilt)
         {
             GiveBack(queue, flight);

@@ -106,10 +106,10 @@ internal sealed class Flight(ushort head) : IDisposable
     }
 
     /// <summary>Everything is to be sent, in parts of at most so many bytes; again, if some of it was before.</summary>
-    /// <returns>False if that would be too many parts.</returns>
+    /// <returns>False if that would be too many parts: there are none.</returns>
     public bool Cut(uint maxData)
     {
-        PartBytes = maxData;
+        (PartBytes, Unsent, Unreplied) = (maxData, 0, 0);
         ulong parts = Operation switch
         {
             BlockOperation.In or BlockOperation.Out => (DataBytes + maxData - 1) / maxData,

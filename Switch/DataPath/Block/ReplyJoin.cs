@@ -126,10 +126,9 @@ public sealed class ReplyJoin(QueueEnd requests, QueueEnd replies, ServerSession
 
     private BlockFault? Reply(in BlockServingReply reply, int headerBytes)
     {
-        if (session.Find(reply.Tag.Client) is not { } client || client.FindQueue(reply.Tag.Queue) is not { } queue)
-            return BlockFault.UnknownTag;
-        if (queue.Find(reply.Tag) is not { } flight)
-            return queue.TakeOrphan(reply.Tag) ? BlockFault.LateReply : BlockFault.UnknownTag;
+        if (session.Find(reply.Tag.Client) is not { } client || client.FindQueue(reply.Tag.Queue) is not { } queue
+            || queue.Find(reply.Tag) is not { } flight)
+            return session.TakeOrphan(reply.Tag) ? BlockFault.LateReply : BlockFault.UnknownTag;
         int part = reply.Tag.Part;
         var fault = Fill(flight, part, reply, headerBytes, out var status);
         client.Took(1, flight.CostOf(part));

@@ -81,20 +81,16 @@ public sealed class RequestJoin : SteppedJoin
     /// <param name="before">A time, by <see cref="Stopwatch.GetTimestamp"/>: what was taken earlier is too old.</param>
     private void FailOlder(long before)
     {
-        bool isOut = false;
         foreach (var flight in Queue.Flights.Where(f => f.Began < before).ToArray())
         {
-            isOut |= flight.PartsOut > 0;
             _session.Counters.Count(BlockFault.NoReply);
             Completion.End(Queue, flight, BlockStatus.IoError);
             Client.IsFailing = true;
         }
         Queue.ForgetWaiting();
         Queue.Publish();
-        if (!isOut)
-            return;
-        // What the server may still do to the disk must be over before anything else is asked of it.
-        _session.Restart();
+        if (Client.HasOrphans)
+            _session.Restart(); // nobody waits any longer for what the server has
     }
 
     /// <inheritdoc/>
@@ -151,9 +147,9 @@ public sealed class RequestJoin : SteppedJoin
     /// <summary>Everything that the server of the epoch before had is sent again.</summary>
     private void BeginEpoch()
     {
-        Queue.Epoch = Client.Epoch = _session.Epoch;
+        Client.BeginEpoch(_session.Epoch);
+        Queue.Epoch = _session.Epoch;
         Queue.RequeueAll(Client.Disk!.MaxData);
-        Client.CountPartsOut();
     }
 
     private TurnResult GiveBack(ChainTicket chain)
@@ -204,6 +200,8 @@ public sealed class RequestJoin : SteppedJoin
 
     private TurnResult SendNext()
     {
+        if (Client.HasOrphans)
+            return TurnResult.Sleep; // until the last one has its reply, or the epoch ends
         // Others wait as well: no client has more than three quarters of what the server does at a time.
         if (_session.IsShared && Client.PartsOut >= Math.Max(8, _server!.Queue.Size * 3 / 4))
             return TurnResult.Sleep;

@@ -12,6 +12,9 @@ public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
     private readonly Dictionary<ushort, BlockClient> _clients = [];
     private readonly List<RequestJoin> _joins = [];
 
+    // Clients that are not joined, and have left requests with the server.
+    private readonly Dictionary<ushort, BlockClient> _left = [];
+
     /// <summary>With a first epoch that a switch before us is not likely to have used last.</summary>
     public ServerSession(BlockCounters counters)
         : this(counters, (uint)Random.Shared.NextInt64(uint.MaxValue))
@@ -48,9 +51,6 @@ public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
     /// <summary>Whether several clients want the server's buffers.</summary>
     internal bool IsShared => _clients.Count > 1;
 
-    /// <summary>Parts of requests that the server has.</summary>
-    internal int PartsOut => _clients.Values.Sum(c => c.PartsOut);
-
     /// <summary>The client of that id, if it is joined.</summary>
     internal BlockClient? Find(ushort id) => _clients.GetValueOrDefault(id);
 
@@ -59,13 +59,31 @@ public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
     {
         _joins.Add(join);
         _clients[join.Queue.Client.Id] = join.Queue.Client;
+        _left.Remove(join.Queue.Client.Id);
     }
 
     internal void Remove(RequestJoin join)
     {
+        var client = join.Queue.Client;
         _joins.Remove(join);
-        if (!_joins.Exists(j => j.Queue.Client == join.Queue.Client))
-            _clients.Remove(join.Queue.Client.Id);
+        if (_joins.Exists(j => j.Queue.Client == client))
+            return;
+        _clients.Remove(client.Id);
+        if (client.IsWithServer)
+            _left.Add(client.Id, client);
+    }
+
+    /// <summary>Whether a reply is to a request that has ended without it. With the last of them its client may send again.</summary>
+    internal bool TakeOrphan(BlockTag tag)
+    {
+        var client = Find(tag.Client) ?? _left.GetValueOrDefault(tag.Client);
+        if (client is null || !client.TakeOrphan(tag))
+            return false;
+        if (client.HasOrphans)
+            return true;
+        _left.Remove(client.Id);
+        Wake();
+        return true;
     }
 
     /// <summary>Gives up the epoch: the server's rings have begun anew, or it does not answer. Nothing that it still does counts.</summary>
@@ -74,8 +92,9 @@ public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
         Epoch++;
         LostAt = IsReady ? Stopwatch.GetTimestamp() : LostAt;
         (NeedsStart, IsReady) = (true, false);
-        foreach (var client in _clients.Values)
-            (client.PartsOut, client.BytesOut) = (0, 0);
+        foreach (var client in _clients.Values.Concat(_left.Values))
+            client.EndEpoch();
+        _left.Clear();
         Wake();
     }
 

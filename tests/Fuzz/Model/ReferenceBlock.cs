@@ -52,8 +52,8 @@ internal sealed class ReferenceBlock(ReferenceEnd client, ReferenceEnd requests,
 
     public long Failed { get; private set; }
 
-    /// <summary>What the server has and has not answered.</summary>
-    public IEnumerable<(ReferenceRequest Request, int Part)> WithServer =>
+    /// <summary>What the server was asked in this epoch and has not answered.</summary>
+    public IEnumerable<(ReferenceRequest Request, int Part)> WithServer => _sentIn != Epoch ? [] :
         _flights.Values.OrderBy(f => f.Sequence).SelectMany(f => f.Parts.Index().Where(p => p.Item.IsSent && !p.Item.IsDone).Select(p => (f, p.Index)));
 
     public bool ClientHas(ushort head) => _flights.ContainsKey(head);
