@@ -38,10 +38,11 @@ internal sealed class RunningApplication : IAsyncDisposable
         EventLoops = 1,
     };
 
+    /// <summary>Returns when it listens everywhere: it answers on its Unix socket before it does so over TCP.</summary>
     public static async Task<RunningApplication> StartAsync(SwitchOptions options)
     {
         var application = new RunningApplication(options);
-        await AnsweringAsync(application.Client, application._run);
+        await await Wait.ForAsync(Task.WhenAny(application._run, application._services.Task), "the switch runs");
         return application;
     }
 

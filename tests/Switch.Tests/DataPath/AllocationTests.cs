@@ -13,7 +13,7 @@ public class AllocationTests
     [InlineData(TestGuest.PlainFeatures, 2048u, 60)]
     [InlineData(Wire.Mergeable, 100u, 1500)]
     [InlineData(TestGuest.PlainFeatures, 64u, 1500)] // dropped: too long
-    public void TenThousandTransfersAllocateNothing(ulong features, uint bufferBytes, int frameBytes)
+    public void AThousandTransfersAllocateNothing(ulong features, uint bufferBytes, int frameBytes)
     {
         using var wire = new Wire(receiver: new() { Features = features, ReceiveBufferBytes = bufferBytes });
         AssertNoneAllocated(wire, bufferBytes, new byte[12 + frameBytes]);
@@ -40,16 +40,20 @@ public class AllocationTests
         var frame = new DriverBuffer(wire.Sender.Memory.Allocate((uint)bytes.Length), (uint)bytes.Length);
         bytes.CopyTo(wire.Sender.Memory.At(frame.GuestAddress, bytes.Length));
         var buffer = new DriverBuffer(wire.Receiver.Memory.Allocate(bufferBytes), bufferBytes);
-        const int transfers = 10_000;
+        long sent = 0;
         Run(100);
-        // Collections, for other threads' sake, end this thread's allocation contexts, which then count as used.
-        List<long> allocated = [.. Enumerable.Range(0, 5).Select(_ => Run(transfers / 5))];
+        // Collections, for other threads' sake, end this thread's allocation contexts, which then count as used: a busy
+        // machine has one in almost every run.
+        List<long> allocated = [];
+        while (allocated.Count < 100 && !allocated.Contains(0))
+            allocated.Add(Run(1000));
         Assert.Contains(0, allocated);
-        Assert.Equal(transfers + 100, wire.Link.Frames + wire.Link.Drops.Sum(d => d.Count));
+        Assert.Equal(sent, wire.Link.Frames + wire.Link.Drops.Sum(d => d.Count));
 
         long Run(int count)
         {
             long total = 0;
+            sent += count;
             for (int i = 0; i < count; i++)
             {
                 Assert.True(sender.TryAdd([frame], [], 0));
