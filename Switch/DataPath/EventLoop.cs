@@ -13,11 +13,14 @@ namespace InterGuest.Switch.DataPath;
 /// <param name="busyPoll">How soon work must come, on average, for the loop to look for it instead of sleeping; nothing: never.</param>
 public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThread($"loop-{index}")
 {
-    /// <summary>Rounds of turns between looks for kicks of joins that sleep.</summary>
-    private const uint RoundsPerLook = 4, IdleRoundsPerLook = 64;
+    /// <summary>
+    /// Joins that find nothing cost a look at their ring each, and their frames wait no longer than that. After so many looks
+    /// comes a thorough round, in which they have whole turns, and others are heard: joins that sleep, the clock, other threads.
+    /// </summary>
+    private const int LooksPerThoroughRound = 512;
 
-    /// <summary>Rounds between looks at the clock while a join has nothing to do: a look costs as much as a frame or two.</summary>
-    private const uint RoundsPerClock = 8;
+    /// <summary>A round in which something was done is worth so many looks: one of four is thorough.</summary>
+    private const int LooksPerBusyRound = LooksPerThoroughRound / 4;
 
     /// <summary>
     /// While the loop is awake, joins without work are looked at for so many times <c>busyPoll</c>, divided by how many they are:
@@ -34,6 +37,7 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     private readonly long _soon = Soon(busyPoll);
     private BusyPoll _poll = new(Soon(busyPoll));
     private int _idle;
+    private int _looksLeft;
     private ulong _lastToken = WakeToken;
     private int _timed;
     private int _polled;
@@ -73,26 +77,38 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     protected override void Run()
     {
         var events = new PollEvent[64];
-        for (uint round = 0; !Stopping; round++)
-            Round(round, events);
+        while (!Stopping)
+            Round(events);
     }
 
     // Apart from the endless loop, so that it is compiled again once it is known how it goes.
-    private void Round(uint round, PollEvent[] events)
+    private void Round(PollEvent[] events)
     {
         // Before any sleep: what the last turns touched may have been gone.
         if (GuestMemory.TotalLosses != _losses)
             FindLosses();
-        if (_active.Count == 0 || round % (_idle == _active.Count ? IdleRoundsPerLook : RoundsPerLook) == 0)
+        _looksLeft -= _idle == _active.Count ? _idle : LooksPerBusyRound;
+        bool isThorough = _active.Count == 0 || _looksLeft <= 0;
+        if (isThorough)
+        {
+            _looksLeft = LooksPerThoroughRound;
             Look(events);
+        }
         if (_timed > 0)
             WakeLate();
         _idle = 0;
         // A turn can take its own join off the list, and a fault all those of its guest.
         for (int i = _active.Count - 1; i >= 0; i--)
-            if (i < _active.Count)
-                TurnGuarded(_active[i]);
-        if (_idle > 0 && round % RoundsPerClock == 0)
+        {
+            if (i >= _active.Count)
+                continue;
+            var join = _active[i];
+            if (join.IsIdle && !isThorough && join.WaitsFor!.Queue.IsEmpty)
+                _idle++;
+            else
+                TurnGuarded(join);
+        }
+        if (_idle > 0 && isThorough)
             PutToSleep();
     }
 
@@ -248,10 +264,11 @@ public sealed class EventLoop(int index, TimeSpan busyPoll = default) : LoopThre
     /// <summary>Gives a join a turn; one that must wait for its limit has it then. On this thread.</summary>
     public void Activate(Join join)
     {
+        join.IsIdle = false; // whatever it waited for: it is to have a turn before it sleeps
         if (join.Active || join.LimitedUntil != 0)
             return;
         join.Active = true;
-        (join.IsIdle, join.IdleSince) = (false, 0); // whatever it waited for: it is to have a turn before it sleeps
+        join.IdleSince = 0;
         _active.Add(join);
         join.Wake();
     }

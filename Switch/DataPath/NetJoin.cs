@@ -161,16 +161,14 @@ public sealed class NetJoin : Join
         int before = _spent;
         while (frames > 0 && result == TransferResult.More && _spent < budget)
         {
-            if (TryPump(ref frames))
-                continue;
-            result = TransferOne();
-            frames--;
+            result = Pump(ref frames) ?? TransferOne(ref frames);
         }
         if (_spent > before)
             Source.Counters.Taken();
         // The receiver first: a sender must not learn that a frame is through before the receiver can have it.
         Target?.Publish();
         Source.Publish(result is TransferResult.More or TransferResult.SourceEmpty ? Late : 0);
+        _pump?.ClaimNext();
         return result;
     }
 
@@ -207,20 +205,22 @@ public sealed class NetJoin : Join
     }
 
     /// <summary>Moves the frames that come next by the short way.</summary>
-    /// <returns>Whether it moved as many as it may at once; if not, the next frame is not for it, or there is none.</returns>
-    private bool TryPump(ref int frames)
+    /// <returns>Null: the next frame is not for it, or there is none.</returns>
+    private TransferResult? Pump(ref int frames)
     {
         // What is captured goes the long way, frame by frame; and nothing overtakes a frame that is half delivered.
         if (_pump == null || Tap != null || _translation is { IsPending: true })
-            return false;
+            return null;
         var most = WorkCost.Most(frames, BurstWork, Limit?.Left ?? long.MaxValue);
         var moved = _pump.Move(most);
         if (moved.Frames == 0)
-            return false;
+            return null;
         Delivered(moved.Frames, moved.Bytes, WorkCost.Of(moved));
         Late = MostLate(moved);
         frames -= moved.Frames;
-        return moved.Reaches(most);
+        if (_pump.MovedAll)
+            return TransferResult.SourceEmpty;
+        return moved.Reaches(most) ? TransferResult.More : null;
     }
 
     /// <summary>
@@ -236,8 +236,9 @@ public sealed class NetJoin : Join
     }
 
     /// <summary>Moves a frame, or one segment of a frame that is translated.</summary>
-    private TransferResult TransferOne()
+    private TransferResult TransferOne(ref int frames)
     {
+        frames--;
         if (_translation is { IsPending: true })
             return PutSegment(_translation, default);
         if (Limit is { IsSpent: true })

@@ -33,6 +33,10 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Descriptor Read(uint index) => Read(table + index);
 
+    /// <summary>Begins to fetch a descriptor.</summary>
+    /// <param name="index">Inside the table.</param>
+    public void Fetch(int index) => CacheLines.FetchOne((byte*)(table + index));
+
     /// <summary>Walks the chain that begins at <paramref name="head"/> if it is plain: see <see cref="SplitQueue.TryPeekPieces"/>.</summary>
     public bool TryGather(ushort head, Span<Segment> pieces, out int count, out ulong length)
     {

@@ -67,6 +67,12 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// <summary>Whether the driver has asked not to be called, whatever is used.</summary>
     private protected abstract bool IsPolled { get; }
 
+    /// <summary>Whether there is nothing to take, as one look at the driver's side of the ring tells: it does no more than look.</summary>
+    public abstract bool IsEmpty { get; }
+
+    /// <summary>Claims bytes of the next chain's first buffer, if one is known to be there.</summary>
+    internal abstract void ClaimNext(uint bytes);
+
     private protected bool Indirect { get; }
 
     private protected bool EventIndex { get; }

@@ -15,9 +15,6 @@ internal unsafe interface IFrameLane
     /// <summary>Looks at the next chain if all of it is readable, and there is nothing to say of any of its buffers.</summary>
     bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain);
 
-    /// <summary>Claims bytes of the next chain's first buffer, if there is one.</summary>
-    void ClaimNext(uint bytes);
-
     /// <summary>Notes that a chain that was looked at will be taken.</summary>
     void Mark(ChainTicket chain);
 
@@ -49,8 +46,6 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
 
-    public void ClaimNext(uint bytes) => queue.ClaimNext(bytes);
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Mark(ChainTicket chain) => queue.Mark(chain);
 
@@ -77,8 +72,6 @@ internal readonly unsafe struct PackedLane(PackedQueue queue) : IFrameLane
 
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
-
-    public void ClaimNext(uint bytes) => queue.ClaimNext(bytes);
 
     // A descriptor is taken by going past it.
     public void Mark(ChainTicket chain)

@@ -36,6 +36,12 @@ public sealed unsafe class FramePump(
     // The last time it moved as much as it might: the sender is ahead of us.
     private bool _behind;
 
+    // Bytes that the next frame is likely to take; 0: nobody waits for it.
+    private uint _likely;
+
+    /// <summary>Whether it moved all that there is: to look for more would keep somebody waiting for what was moved.</summary>
+    public bool MovedAll { get; private set; }
+
     /// <summary>Moves frames until one is not for it.</summary>
     /// <param name="most">No more once it has moved so many frames, or so many bytes, or so many descriptors.</param>
     /// <returns>What it moved; neither side sees it before it is published.</returns>
@@ -48,6 +54,17 @@ public sealed unsafe class FramePump(
         _ => throw new InvalidOperationException("A format of queue that nobody made."),
     };
 
+    /// <summary>
+    /// Until the next frame comes, the memory that it will go to is claimed, if somebody waits for it: it is likely to be as long. To be
+    /// done once the last is shown to its receiver, who would wait for this as well.
+    /// </summary>
+    public void ClaimNext()
+    {
+        if (_likely > 0)
+            target.ClaimNext(_likely);
+        _likely = 0;
+    }
+
     [SkipLocalsInit]
     private FrameTally Move<TSource, TTarget>(TSource from, TTarget to, FrameTally most)
         where TSource : struct, IFrameLane
@@ -56,21 +73,26 @@ public sealed unsafe class FramePump(
         Unsafe.SkipInit(out PlainFrames room);
         Span<Plain> frames = room;
         var moved = default(FrameTally);
+        MovedAll = false;
         while (!moved.Reaches(most))
         {
             var known = (from.Known, to.Known);
             int taken = TakePlain(from, to, frames, most, ref moved);
             int put = PutPlain(from, to, frames[..taken]);
             if (put == taken && taken > 0)
-                continue;
+            {
+                if (moved.Frames > Few || !source.IsEmpty)
+                    continue;
+                MovedAll = true;
+                break;
+            }
             UntakePlain(from, to, frames[put..taken], ref moved, known);
             if (!TryMovePieces(from, to, most, ref moved))
                 break;
         }
         _behind = moved.Reaches(most);
-        // Until the next frame comes, the memory that it will go to: it is likely to be as long.
-        if (moved.Frames is > 0 and <= Few)
-            to.ClaimNext((uint)targetHeader + (uint)(moved.Bytes / moved.Frames));
+        if (moved.Frames > 0)
+            _likely = moved.Frames <= Few ? (uint)targetHeader + (uint)(moved.Bytes / moved.Frames) : 0;
         return moved;
     }
 

@@ -183,8 +183,10 @@ public sealed unsafe class PackedQueue : DeviceQueue
         return false;
     }
 
-    /// <summary>As <see cref="SplitQueue.ClaimNext"/>.</summary>
-    internal void ClaimNext(uint bytes)
+    /// <inheritdoc/>
+    public override bool IsEmpty => !_next.IsAvailable(Read(_next).Flags);
+
+    internal override void ClaimNext(uint bytes)
     {
         var descriptor = Read(_next);
         if (_next.IsAvailable(descriptor.Flags))

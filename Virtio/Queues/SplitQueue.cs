@@ -29,6 +29,7 @@ public sealed unsafe class SplitQueue : DeviceQueue
     private ushort _nextUsed;
     private ushort _publishedUsed;
     private ushort _lastCallAt;
+    private ushort _lastHead;
     private bool _calledBefore;
 
     internal SplitQueue(GuestMemory memory, byte* descriptors, byte* available, byte* used, int size, ulong features, ushort nextAvailable)
@@ -152,6 +153,9 @@ public sealed unsafe class SplitQueue : DeviceQueue
         return Volatile.Read(ref _available[1]) != _knownAvailable;
     }
 
+    /// <inheritdoc/>
+    public override bool IsEmpty => Volatile.Read(ref _available[1]) == _nextAvailable;
+
     private protected override int Unpublished => (ushort)(_nextUsed - _publishedUsed);
 
     // With event_idx a driver always names a place.
@@ -206,8 +210,7 @@ public sealed unsafe class SplitQueue : DeviceQueue
         return Ready(1) > 0 && TryPeekHead(0, out chain) && _descriptors.TryGather(chain.Id, pieces, out count, out length);
     }
 
-    /// <summary>Claims bytes of the next chain's first buffer, if one is known to be there.</summary>
-    internal void ClaimNext(uint bytes)
+    internal override void ClaimNext(uint bytes)
     {
         if (_nextAvailable == _knownAvailable)
             return;
@@ -255,6 +258,7 @@ public sealed unsafe class SplitQueue : DeviceQueue
         if (head >= takenIn.Length || takenIn[head] == _batch)
             return false;
         chain = new ChainTicket(head, 1);
+        _lastHead = head;
         return true;
     }
 
@@ -275,7 +279,11 @@ public sealed unsafe class SplitQueue : DeviceQueue
         if (jumped)
             return false;
         _knownAvailable = index;
-        return more > 0;
+        if (more == 0)
+            return false;
+        // Most drivers use descriptors in turn: the next one is fetched while the ring is asked which it is.
+        _descriptors.Fetch((_lastHead + 1) & _mask);
+        return true;
     }
 
     private bool WantsCall()
