@@ -54,6 +54,9 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// <summary>Whether the guest's memory has been lost: nothing in the ring is the guest's any more.</summary>
     public bool IsMemoryLost => Memory.IsLost;
 
+    /// <summary>Whether there is nothing to take, as far as one look at the ring tells.</summary>
+    public abstract bool IsEmpty { get; }
+
     private protected GuestMemory Memory { get; }
 
     /// <summary>Shows the driver the first of what was given back.</summary>
@@ -66,12 +69,6 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     /// <summary>Whether the driver has asked not to be called, whatever is used.</summary>
     private protected abstract bool IsPolled { get; }
-
-    /// <summary>Whether there is nothing to take, as one look at the driver's side of the ring tells: it does no more than look.</summary>
-    public abstract bool IsEmpty { get; }
-
-    /// <summary>Claims bytes of the next chain's first buffer, if one is known to be there.</summary>
-    internal abstract void ClaimNext(uint bytes);
 
     private protected bool Indirect { get; }
 
@@ -123,6 +120,9 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// and what was given back after it is not.
     /// </summary>
     public abstract void Rewind(QueuePosition position);
+
+    /// <summary>Claims bytes of the next chain's first buffer, if one is known to be there.</summary>
+    internal abstract void ClaimNext(uint bytes);
 
     /// <summary>Gives a chain back to the driver, not visible before <see cref="PublishUsed()"/>.</summary>
     /// <param name="chain">Which: it may have been taken long ago, and others after it.</param>

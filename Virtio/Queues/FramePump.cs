@@ -39,7 +39,7 @@ public sealed unsafe class FramePump(
     // Bytes that the next frame is likely to take; 0: nobody waits for it.
     private uint _likely;
 
-    /// <summary>Whether it moved all that there is: to look for more would keep somebody waiting for what was moved.</summary>
+    /// <summary>Whether it moved a few frames, which is all that there is: to look for more would keep somebody waiting for them.</summary>
     public bool MovedAll { get; private set; }
 
     /// <summary>Moves frames until one is not for it.</summary>
@@ -79,15 +79,14 @@ public sealed unsafe class FramePump(
             var known = (from.Known, to.Known);
             int taken = TakePlain(from, to, frames, most, ref moved);
             int put = PutPlain(from, to, frames[..taken]);
-            if (put == taken && taken > 0)
+            if (put < taken || taken == 0)
             {
-                if (moved.Frames > Few || !source.IsEmpty)
-                    continue;
-                MovedAll = true;
-                break;
+                UntakePlain(from, to, frames[put..taken], ref moved, known);
+                if (!TryMovePieces(from, to, most, ref moved))
+                    break;
             }
-            UntakePlain(from, to, frames[put..taken], ref moved, known);
-            if (!TryMovePieces(from, to, most, ref moved))
+            MovedAll = moved.Frames <= Few && source.IsEmpty;
+            if (MovedAll)
                 break;
         }
         _behind = moved.Reaches(most);
