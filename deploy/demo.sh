@@ -230,7 +230,7 @@ transfer() { # GUEST OTHER: a file of random bytes, compared by SHA-256
 }
 
 frames() { # of the link, first one direction, then the other
-	interguest link show cable --json | tr -d ' \n' | grep -o '"frames":"\?[0-9]*' | grep -o '[0-9]*$' | tr '\n' ' '
+	interguest link show cable --json | tr -d ' \n' | grep -o '"to":"[a-z]*","frames":"\?[0-9]*' | grep -o '[0-9]*$' | tr '\n' ' '
 }
 
 check_counters() { # BEFORE AFTER
