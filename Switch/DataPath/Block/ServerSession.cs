@@ -70,7 +70,7 @@ public sealed class ServerSession(BlockCounters counters, uint firstEpoch)
             return;
         _clients.Remove(client.Id);
         if (client.IsWithServer)
-            _left.Add(client.Id, client);
+            _left[client.Id] = client;
     }
 
     /// <summary>Whether a reply is to a request that has ended without it. With the last of them its client may send again.</summary>
