@@ -54,6 +54,16 @@ internal sealed class TestSwitch : IDisposable
     public void AddLink(string name, string first, string second, TimeSpan? hold = null) =>
         Do(b => b.CreateLink(name, [first, second], hold));
 
+    /// <summary>
+    /// Returns when the loop of a port has ended the turns that had begun, and sleeps if nothing is left to do: it does what others
+    /// ask of it only at some of its rounds, and lets joins sleep at the same.
+    /// </summary>
+    public void LetItLook(string port)
+    {
+        for (int i = 0; i < 4; i++)
+            Do(b => b.GetPort(port).InLoop(() => { }));
+    }
+
     /// <summary>A port as the outside sees it.</summary>
     public Port Port(string name) => Do(b => b.GetPort(name).ToProto(b.LinksOf(b.GetPort(name))));
 

@@ -124,8 +124,8 @@ public sealed class BlockClient(BlockCounters counters)
     /// <summary>A request ends, and the server may have parts of it.</summary>
     internal void Ended(ClientQueue queue, Flight flight)
     {
-        if (flight.PartsOut == 0 || Epoch == null || queue.Epoch != Epoch)
-            return; // of an epoch that is over
+        if (flight.PartsOut == 0 || queue.Epoch != Epoch)
+            return; // it has none, or of an epoch that is over
         for (int part = 0; part < Flight.MaxParts; part++)
             if (flight.IsOut(part))
                 _orphans.Add(TagOf(queue, flight, part));

@@ -171,17 +171,7 @@ public sealed class DirtyLogTests : IDisposable
         guest.StartRing(0, receive);
         guest.StartRing(1, transmit);
         LogRings(guest);
-        LetSleep();
-    }
-
-    /// <summary>
-    /// Waits until the loop, which has just had its joins again, sleeps: it does what others ask of it only at some of its
-    /// rounds, and lets joins sleep at more of them.
-    /// </summary>
-    private void LetSleep()
-    {
-        for (int i = 0; i < 4; i++)
-            _switch.Do(b => b.GetPort("a").InLoop(() => { }));
+        _switch.LetItLook("a"); // its joins have just come back: they are to sleep before frames are added without a kick
     }
 
     private static IEnumerable<int> RingPages(TestGuest guest) =>
