@@ -231,7 +231,7 @@ public sealed class NetJoin : Join
     /// </summary>
     private int MostLate(in FrameTally moved)
     {
-        bool oneByOne = (Source.Features & Features.RingPacked) != 0 && moved.Descriptors == 2 * moved.Frames;
+        bool oneByOne = (Source.Features & Features.RingPacked) != 0 && Source.Queue.TakesOneEntryEach;
         return oneByOne ? 0 : Math.Min(LateFrames, moved.Frames * (Source.Queue.Size / 2) / moved.Descriptors);
     }
 

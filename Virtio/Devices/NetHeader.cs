@@ -115,6 +115,17 @@ public struct NetHeader
             CacheLines.Update(room + sizeof(ulong), checksumOffset);
     }
 
+    /// <summary>As <see cref="Write(byte*, int, ulong, ushort, ushort)"/>, where it is not worth to wait for what is there: a long frame's buffer is cold.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static unsafe void Store(byte* room, int headerBytes, ulong low, ushort checksumOffset, ushort buffers)
+    {
+        Unsafe.WriteUnaligned(room, low);
+        if (headerBytes == Bytes)
+            Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset | (uint)buffers << 16);
+        else
+            Unsafe.WriteUnaligned(room + sizeof(ulong), checksumOffset);
+    }
+
     /// <summary>Writes the header with num_buffers.</summary>
     /// <param name="bytes">At least <see cref="Bytes"/>.</param>
     /// <param name="buffers">Receive buffers that the frame takes: 1 unless they are mergeable.</param>

@@ -47,10 +47,39 @@ internal unsafe struct AddressTranslator(GuestMemory memory)
         return offset < _regionBytes && length <= _regionBytes - offset ? _region + offset : MapAnew(guestAddress, length);
     }
 
+    /// <summary>As <see cref="Map"/>, if that is the region found last; else null. Never calls anything, so that a loop around it has all registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal readonly byte* MapHere(ulong guestAddress, ulong length)
+    {
+        ulong offset = guestAddress - _regionAddress;
+        return offset < _regionBytes && length <= _regionBytes - offset ? _region + offset : null;
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private byte* MapAnew(ulong guestAddress, ulong length)
     {
         byte* start = Translate(guestAddress, out ulong available);
         return length <= available ? start : null;
     }
+}
+
+/// <summary>How the addresses of a chain are translated, for code that is compiled for each way by itself.</summary>
+internal unsafe interface IMapping
+{
+    /// <summary>The host address of a range, or null.</summary>
+    static abstract byte* Map(ref AddressTranslator memory, ulong guestAddress, ulong length);
+}
+
+/// <summary>In the region found last alone, in which nearly all are.</summary>
+internal readonly unsafe struct LastRegion : IMapping
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Map(ref AddressTranslator memory, ulong guestAddress, ulong length) => memory.MapHere(guestAddress, length);
+}
+
+/// <summary>In any region.</summary>
+internal readonly unsafe struct AnyRegion : IMapping
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static byte* Map(ref AddressTranslator memory, ulong guestAddress, ulong length) => memory.Map(guestAddress, length);
 }

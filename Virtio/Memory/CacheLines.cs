@@ -18,15 +18,30 @@ internal static unsafe class CacheLines
     private const uint Most = 32 * Bytes;
 
     private static readonly delegate* unmanaged[SuppressGCTransition]<byte*, nuint, void> ClaimCode =
-        RuntimeInformation.ProcessArchitecture == Architecture.X64 ? (delegate* unmanaged[SuppressGCTransition]<byte*, nuint, void>)MachineCode.Load(Code) : null;
+        (delegate* unmanaged[SuppressGCTransition]<byte*, nuint, void>)Load(Claiming);
+
+    private static readonly delegate* unmanaged[SuppressGCTransition]<byte*, byte*, nuint, void> ClaimAndFetchCode =
+        (delegate* unmanaged[SuppressGCTransition]<byte*, byte*, nuint, void>)Load(ClaimingAndFetching);
 
     // void claim(byte *at, size_t lines), at least one. .NET has no name for this instruction; processors without it do nothing.
-    private static ReadOnlySpan<byte> Code =>
+    private static ReadOnlySpan<byte> Claiming =>
     [
         0x0f, 0x0d, 0x0f,       // next: prefetchw [rdi]
         0x48, 0x83, 0xc7, 0x40, //       add  rdi, 64
         0x48, 0xff, 0xce,       //       dec  rsi
         0x75, 0xf4,             //       jnz  next
+        0xc3,                   //       ret
+    ];
+
+    // void claim_and_fetch(byte *claimed, byte *fetched, size_t lines), at least one.
+    private static ReadOnlySpan<byte> ClaimingAndFetching =>
+    [
+        0x0f, 0x0d, 0x0f,       // next: prefetchw  [rdi]
+        0x0f, 0x18, 0x0e,       //       prefetcht0 [rsi]
+        0x48, 0x83, 0xc7, 0x40, //       add  rdi, 64
+        0x48, 0x83, 0xc6, 0x40, //       add  rsi, 64
+        0x48, 0xff, 0xca,       //       dec  rdx
+        0x75, 0xed,             //       jnz  next
         0xc3,                   //       ret
     ];
 
@@ -46,26 +61,23 @@ internal static unsafe class CacheLines
         FetchOne(at + Bytes);
     }
 
-    /// <summary>Begins to fetch the lines of a range; of a long one the first alone: the CPU sees by itself how it goes on.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal static void Fetch(byte* start, uint bytes)
-    {
-        if (!Sse.IsSupported)
-            return;
-        byte* end = start + Math.Min(bytes, Most);
-        for (byte* line = start; line < end; line += Bytes)
-            Sse.Prefetch0(line);
-    }
-
     /// <summary>
-    /// As <see cref="Fetch"/>, of what will be stored to: takes the lines from CPUs that have read them, which each of the stores
-    /// would otherwise do, one after the other.
+    /// Begins to fetch the lines of a range that will be stored to; of a long one the first alone: the CPU sees by itself how it
+    /// goes on. Takes them from CPUs that have read them, which each of the stores would otherwise do, one after the other.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void Claim(byte* start, uint bytes)
     {
         if (ClaimCode != null && bytes > 0)
-            ClaimCode(start, (Math.Min(bytes, Most) + Bytes - 1) / Bytes);
+            ClaimCode(start, Lines(bytes));
+    }
+
+    /// <summary>Claims a range, and fetches another that is as long.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void ClaimAndFetch(byte* claimed, byte* fetched, uint bytes)
+    {
+        if (ClaimAndFetchCode != null && bytes > 0)
+            ClaimAndFetchCode(claimed, fetched, Lines(bytes));
     }
 
     /// <summary>
@@ -78,4 +90,9 @@ internal static unsafe class CacheLines
         if (Unsafe.ReadUnaligned<T>(at) != value)
             Unsafe.WriteUnaligned(at, value);
     }
+
+    private static nuint Lines(uint bytes) => (Math.Min(bytes, Most) + Bytes - 1) / Bytes;
+
+    private static byte* Load(ReadOnlySpan<byte> code) =>
+        RuntimeInformation.ProcessArchitecture == Architecture.X64 ? MachineCode.Load(code) : null;
 }

@@ -32,31 +32,62 @@ internal unsafe ref struct CopyBatch(Span<CopyBatch.Entry> room)
         internal void Fetch(uint bytes)
         {
             bytes = Math.Min(bytes, Count);
-            if (bytes == 0)
-                return;
-            CacheLines.Claim(To, bytes);
-            CacheLines.Fetch(From, bytes);
+            CacheLines.ClaimAndFetch(To, From, bytes);
             From += bytes;
             To += bytes;
             Count -= bytes;
         }
     }
 
-    /// <summary>Puts a copy off.</summary>
-    /// <param name="from">So many bytes, which a translation found to be a guest's.</param>
+    /// <summary>Puts the copies off that bring bytes from some places to others.</summary>
+    /// <param name="from">At least so many bytes, which translations found to be a guest's. Only the first place may be empty.</param>
     /// <param name="to">The same, of the other guest. Where the ranges of a batch overlap, the bytes that arrive are unspecified.</param>
     /// <param name="count">At least 1.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void Add(byte* from, byte* to, uint count)
+    internal void Add(scoped ReadOnlySpan<Segment> from, scoped ReadOnlySpan<Segment> to, uint count)
     {
-        CacheLines.FetchOne(from);
-        CacheLines.FetchOne(to);
-        ref var entry = ref _entries[_count];
-        entry.From = from;
-        entry.To = to;
-        entry.Count = count;
-        if (++_count == _entries.Length)
+        // Each copy uses one of them up.
+        if (_entries.Length - _count < from.Length + to.Length)
             Run();
+        _count += Put(from, to, count, _entries[_count..]);
+    }
+
+    /// <summary>Calls nothing: what the loop needs has room in the registers then.</summary>
+    /// <returns>How many copies they are.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int Put(ReadOnlySpan<Segment> from, ReadOnlySpan<Segment> to, uint count, Span<Entry> entries)
+    {
+        int piece = 0, room = 0, put = 0;
+        byte* source = from[0].Start, target = to[0].Start;
+        uint here = from[0].Length, there = to[0].Length;
+        while (true)
+        {
+            if (here == 0)
+            {
+                piece++;
+                source = from[piece].Start;
+                here = from[piece].Length;
+            }
+            if (there == 0)
+            {
+                room++;
+                target = to[room].Start;
+                there = to[room].Length;
+            }
+            uint run = Math.Min(Math.Min(here, there), count);
+            CacheLines.FetchOne(source);
+            CacheLines.FetchOne(target);
+            ref var entry = ref entries[put++];
+            entry.From = source;
+            entry.To = target;
+            entry.Count = run;
+            count -= run;
+            if (count == 0)
+                return put;
+            source += run;
+            target += run;
+            here -= run;
+            there -= run;
+        }
     }
 
     /// <summary>Makes the copies that were put off.</summary>

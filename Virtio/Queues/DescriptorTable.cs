@@ -11,6 +11,9 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
 {
     private AddressTranslator _memory = new(memory);
 
+    // Tables lie apart from what they tell of, mostly.
+    private AddressTranslator _tables = new(memory);
+
     /// <summary>Walks the chain that begins at <paramref name="head"/>, checks it, and loads it.</summary>
     /// <returns>What is wrong with it; the chain is then loaded in part.</returns>
     public QueueFault Load(Chain chain, ushort head)
@@ -38,34 +41,46 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
     public void Fetch(int index) => CacheLines.FetchOne((byte*)(table + index));
 
     /// <summary>Walks the chain that begins at <paramref name="head"/> if it is plain: see <see cref="SplitQueue.TryPeekPieces"/>.</summary>
-    public bool TryGather(ushort head, Span<Segment> pieces, out int count, out ulong length)
+    public bool TryGather(ushort head, Span<Segment> pieces, out int count, out ulong length) =>
+        TryGather<LastRegion>(head, pieces, out count, out length) || TryGather<AnyRegion>(head, pieces, out count, out length);
+
+    /// <summary>Reads the chain anew: nothing is left of an attempt that failed.</summary>
+    private bool TryGather<TMapping>(ushort head, Span<Segment> pieces, out int count, out ulong length) where TMapping : struct, IMapping
     {
         (count, length) = (0, 0);
         var descriptor = Read(head);
-        var entries = table;
-        var most = (uint)size;
-        if (descriptor.Flags == Descriptor.Indirect)
+        if (descriptor.Flags != Descriptor.Indirect)
+            return TryGather<TMapping>(table, (uint)size, head, pieces, out count, out length);
+        if (IndirectTable.Open(indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var opened) != QueueFault.None)
+            return false;
+        var entries = (Descriptor*)opened.Together(ref _tables);
+        return entries != null && TryGather<TMapping>(entries, opened.Entries, 0, pieces, out count, out length);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGather<TMapping>(Descriptor* entries, uint most, uint index, Span<Segment> pieces, out int count, out ulong length)
+        where TMapping : struct, IMapping
+    {
+        (count, length) = (0, 0);
+        // Locals: what is behind a reference goes through memory each time.
+        int found = 0;
+        ulong bytes = 0;
+        while (found < pieces.Length)
         {
-            if (IndirectTable.Open(indirect, size, descriptor.Address, descriptor.Length, descriptor.Flags, out var opened) != QueueFault.None)
+            var descriptor = Read(entries + index);
+            byte* start = TMapping.Map(ref _memory, descriptor.Address, descriptor.Length);
+            if ((descriptor.Flags & ~Descriptor.Next) != 0 || start == null || descriptor.Length == 0)
                 return false;
-            entries = (Descriptor*)opened.Together(ref _memory);
-            most = opened.Entries;
-            if (entries == null)
-                return false;
-            descriptor = Read(entries);
-        }
-        for (uint steps = 1; (descriptor.Flags & ~Descriptor.Next) == 0 && count < pieces.Length; steps++)
-        {
-            byte* start = _memory.Map(descriptor.Address, descriptor.Length);
-            if (start == null || descriptor.Length == 0)
-                return false;
-            pieces[count++].Set(start, descriptor.Length);
-            length += descriptor.Length;
+            pieces[found++].Set(start, descriptor.Length);
+            bytes += descriptor.Length;
             if (descriptor.Flags == 0)
+            {
+                (count, length) = (found, bytes);
                 return true;
-            if (descriptor.NextIndex >= most || steps == most)
+            }
+            index = descriptor.NextIndex;
+            if (index >= most || found == most)
                 return false;
-            descriptor = Read(entries + descriptor.NextIndex);
         }
         return false;
     }
@@ -78,7 +93,7 @@ internal sealed unsafe class DescriptorTable(GuestMemory memory, Descriptor* tab
         uint index = 0;
         for (uint steps = 0; steps < entries.Entries; steps++)
         {
-            if (!entries.TryRead(index, ref _memory, out ulong low, out ulong high))
+            if (!entries.TryRead(index, ref _tables, out ulong low, out ulong high))
                 return QueueFault.AddressNotMapped;
             var entry = Descriptor.From(low, high);
             if ((entry.Flags & Descriptor.Indirect) != 0)

@@ -51,6 +51,9 @@ public abstract unsafe class DeviceQueue : IDisposable
     /// </summary>
     public bool OnlyReads { get; init; }
 
+    /// <summary>Whether each chain that the driver cannot see used yet takes one entry of the ring, if all that were taken have been given back.</summary>
+    public bool TakesOneEntryEach => Outstanding == Unpublished;
+
     /// <summary>Whether the guest's memory has been lost: nothing in the ring is the guest's any more.</summary>
     public bool IsMemoryLost => Memory.IsLost;
 
@@ -170,6 +173,9 @@ public abstract unsafe class DeviceQueue : IDisposable
 
     /// <summary>The driver broke a rule that only the device could see: the queue stops, as after <see cref="PopResult.BadRing"/>.</summary>
     public void Distrust(QueueFault fault) => Break(fault);
+
+    /// <summary>Translates the addresses of buffers.</summary>
+    private protected ref AddressTranslator Buffers => ref _buffers;
 
     /// <summary>Where a buffer lies, if all of it is in one region; else null.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -15,6 +15,9 @@ internal unsafe interface IFrameLane
     /// <summary>Looks at the next chain if all of it is readable, and there is nothing to say of any of its buffers.</summary>
     bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain);
 
+    /// <summary>Takes the next chains, each of which is one buffer to write, until they hold so many bytes, of which the first holds the least; or none.</summary>
+    int TakeRooms(uint bytes, uint least, Span<Segment> rooms, Span<ChainTicket> chains);
+
     /// <summary>Notes that a chain that was looked at will be taken.</summary>
     void Mark(ChainTicket chain);
 
@@ -46,6 +49,8 @@ internal readonly unsafe struct SplitLane(SplitQueue queue) : IFrameLane
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
 
+    public int TakeRooms(uint bytes, uint least, Span<Segment> rooms, Span<ChainTicket> chains) => queue.TakeRooms(bytes, least, rooms, chains);
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Mark(ChainTicket chain) => queue.Mark(chain);
 
@@ -72,6 +77,8 @@ internal readonly unsafe struct PackedLane(PackedQueue queue) : IFrameLane
 
     public bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) =>
         queue.TryPeekPieces(pieces, out count, out length, out chain);
+
+    public int TakeRooms(uint bytes, uint least, Span<Segment> rooms, Span<ChainTicket> chains) => queue.TakeRooms(bytes, least, rooms, chains);
 
     // A descriptor is taken by going past it.
     public void Mark(ChainTicket chain)

@@ -221,65 +221,36 @@ public sealed unsafe class FramePump(
         where TSource : struct, IFrameLane
         where TTarget : struct, IFrameLane
     {
-        Span<Segment> pieces = stackalloc Segment[MostPieces], rooms = stackalloc Segment[MostPieces];
-        Span<ChainTicket> tickets = stackalloc ChainTicket[MostPieces];
+        Unsafe.SkipInit(out Pieces piecesRoom);
+        Unsafe.SkipInit(out Pieces roomsRoom);
+        Unsafe.SkipInit(out Tickets chainsRoom);
+        Span<Segment> pieces = piecesRoom, rooms = roomsRoom;
+        Span<ChainTicket> chains = chainsRoom;
         if (!from.TryPeekPieces(pieces, out int count, out ulong length, out var chain)
             || length < (ulong)(sourceHeader + NetHeader.MinFrame) || pieces[0].Length < (uint)sourceHeader)
             return false;
         ulong frameBytes = length - (ulong)sourceHeader;
         if (frameBytes > maxFrame || !TryReadHeader(pieces[0].Start, (uint)frameBytes, out ulong low, out ushort offset))
             return false;
-        int buffers = TakeBuffers(to, (uint)frameBytes + (uint)targetHeader, rooms, tickets);
+        uint left = (uint)frameBytes + (uint)targetHeader;
+        int buffers = to.TakeRooms(left, (uint)targetHeader, rooms[.._mostBuffers], chains);
         if (buffers == 0)
             return false;
-
-        NetHeader.Write(rooms[0].Start, targetHeader, low, offset, (ushort)buffers);
+        NetHeader.Store(rooms[0].Start, targetHeader, low, offset, (ushort)buffers);
+        for (int i = 0; i < buffers; i++)
+        {
+            uint written = Math.Min(rooms[i].Length, left);
+            to.AddUsed(chains[i], written);
+            left -= written;
+        }
         pieces[0].Skip((uint)sourceHeader);
         rooms[0].Skip((uint)targetHeader);
-        var left = (uint)frameBytes;
-        for (int piece = 0, buffer = 0; buffer < buffers; buffer++)
-        {
-            uint size = Math.Min(rooms[buffer].Length, left);
-            left -= size;
-            byte* room = rooms[buffer].Start;
-            for (byte* end = room + size; room < end;)
-            {
-                if (pieces[piece].Length == 0)
-                    piece++;
-                uint run = (uint)Math.Min(pieces[piece].Length, end - room);
-                copies.Add(pieces[piece].Start, room, run);
-                pieces[piece].Skip(run);
-                room += run;
-            }
-            to.AddUsed(tickets[buffer], buffer == 0 ? size + (uint)targetHeader : size);
-        }
+        copies.Add(pieces[..count], rooms[..buffers], (uint)frameBytes);
         from.Mark(chain);
         from.Take(chain.Slots);
         from.AddUsed(chain, 0);
         moved.Add(1, (uint)frameBytes, count + buffers);
         return true;
-    }
-
-    /// <summary>Takes as many buffers as hold so many bytes, of which the first holds the header; or none, if there are not.</summary>
-    private int TakeBuffers<TTarget>(TTarget to, uint bytes, Span<Segment> rooms, Span<ChainTicket> tickets) where TTarget : struct, IFrameLane
-    {
-        uint least = (uint)targetHeader;
-        int buffers = 0;
-        for (; buffers < _mostBuffers; least = 1)
-        {
-            if (to.Ready(1) == 0 || !to.TryPeek(0, Descriptor.Write, out byte* room, out uint size, out var ticket) || size < least)
-                break;
-            to.Mark(ticket);
-            to.Take(ticket.Slots);
-            rooms[buffers].Set(room, size);
-            tickets[buffers++] = ticket;
-            if (bytes <= size)
-                return buffers;
-            bytes -= size;
-        }
-        foreach (var ticket in tickets[..buffers])
-            to.Untake(ticket);
-        return 0;
     }
 
     /// <summary>Writes the header of a frame that asks for something, if it is for this way.</summary>
@@ -322,6 +293,18 @@ public sealed unsafe class FramePump(
         internal byte* Start, Room;
         internal uint Bytes;
         internal ChainTicket Chain, Buffer;
+    }
+
+    [InlineArray(MostPieces)]
+    private struct Pieces
+    {
+        private Segment _first;
+    }
+
+    [InlineArray(MostPieces)]
+    private struct Tickets
+    {
+        private ChainTicket _first;
     }
 
     [InlineArray(Together)]

@@ -99,6 +99,8 @@ public sealed unsafe class PackedQueue : DeviceQueue
         }
         // The first shows the driver those behind it (2.8.6).
         Write(_used, used[0]);
+        if (Log != null)
+            NoteWritten(used);
         _used = at;
         _pendingCount -= chains;
         if (_pendingCount > 0)
@@ -161,26 +163,15 @@ public sealed unsafe class PackedQueue : DeviceQueue
     internal bool TryPeekPieces(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain)
     {
         (count, length, chain) = (0, 0, default);
-        var descriptor = Read(_next);
-        if (Broken || !_next.IsAvailable(descriptor.Flags))
-            return false;
-        int slots = 1;
-        if ((descriptor.Flags & ~ReservedFlags & ~(PackedDescriptor.Available | PackedDescriptor.Used)) == Descriptor.Indirect)
-        {
-            chain = new ChainTicket(descriptor.Id, 1);
-            return Outstanding < Size && TryGatherTable(descriptor, pieces, out count, out length);
-        }
-        for (var at = _next; Outstanding + slots <= Size && TryGather(descriptor, Descriptor.Write, pieces, ref count, ref length); slots++)
-        {
-            if ((descriptor.Flags & Descriptor.Next) == 0)
-            {
-                chain = new ChainTicket(descriptor.Id, (ushort)slots);
-                return true;
-            }
-            at.Advance(1, Size);
-            descriptor = Read(at);
-        }
-        return false;
+        return !Broken
+            && (TryGather<LastRegion>(pieces, out count, out length, out chain) || TryGather<AnyRegion>(pieces, out count, out length, out chain));
+    }
+
+    /// <summary>As <see cref="SplitQueue.TakeRooms(uint, uint, Span{Segment}, Span{ChainTicket})"/>.</summary>
+    internal int TakeRooms(uint bytes, uint least, Span<Segment> rooms, Span<ChainTicket> chains)
+    {
+        int taken = TakeRooms<LastRegion>(bytes, least, rooms, chains);
+        return taken > 0 ? taken : TakeRooms<AnyRegion>(bytes, least, rooms, chains);
     }
 
     /// <inheritdoc/>
@@ -209,32 +200,102 @@ public sealed unsafe class PackedQueue : DeviceQueue
         Outstanding -= chain.Slots;
     }
 
-    private bool TryGatherTable(in PackedDescriptor table, Span<Segment> pieces, out int count, out ulong length)
+    /// <summary>Reads the next chain anew: nothing is left of an attempt that failed.</summary>
+    private bool TryGather<TMapping>(Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain) where TMapping : struct, IMapping
     {
         (count, length) = (0, 0);
-        if (IndirectTable.Open(Indirect, Size, table.Address, table.Length, table.Flags, out var opened) != QueueFault.None)
+        var descriptor = Read(_next);
+        chain = new ChainTicket(descriptor.Id, 1);
+        if (!_next.IsAvailable(descriptor.Flags))
             return false;
-        byte* entries = opened.Together(ref _chains);
-        if (entries == null)
+        const ushort Availability = PackedDescriptor.Available | PackedDescriptor.Used;
+        if ((descriptor.Flags & ~ReservedFlags & ~Availability) != Descriptor.Indirect)
+            return TryGatherChain<TMapping>(descriptor, pieces, out count, out length, out chain);
+        if (Outstanding == Size
+            || IndirectTable.Open(Indirect, Size, descriptor.Address, descriptor.Length, descriptor.Flags, out var table) != QueueFault.None)
             return false;
-        ushort unwanted = OnlyReads ? (ushort)0 : Descriptor.Write;
-        for (uint i = 0; i < opened.Entries; i++)
+        byte* entries = table.Together(ref _chains);
+        if (entries == null || table.Entries > pieces.Length)
+            return false;
+        count = (int)table.Entries;
+        return TryGatherTable<TMapping>(entries, pieces[..count], out length);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGatherTable<TMapping>(byte* entries, Span<Segment> pieces, out ulong length) where TMapping : struct, IMapping
+    {
+        length = 0;
+        int unwanted = Descriptor.Indirect | (OnlyReads ? 0 : Descriptor.Write);
+        // A local: what is behind a reference goes through memory each time.
+        ulong bytes = 0;
+        foreach (ref var piece in pieces)
         {
-            IndirectTable.Snapshot(entries + i * Descriptor.Bytes, out ulong low, out ulong high);
-            if (!TryGather(PackedDescriptor.From(low, high), unwanted, pieces, ref count, ref length))
+            IndirectTable.Snapshot(entries, out ulong low, out ulong high);
+            if (!TryGather<TMapping>(PackedDescriptor.From(low, high), unwanted, ref piece, ref bytes))
                 return false;
+            entries += Descriptor.Bytes;
         }
+        length = bytes;
         return true;
     }
 
-    private bool TryGather(in PackedDescriptor descriptor, ushort unwanted, Span<Segment> pieces, ref int count, ref ulong length)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGatherChain<TMapping>(PackedDescriptor descriptor, Span<Segment> pieces, out int count, out ulong length, out ChainTicket chain)
+        where TMapping : struct, IMapping
     {
-        byte* start = Map(descriptor.Address, descriptor.Length);
-        if ((descriptor.Flags & (Descriptor.Indirect | unwanted)) != 0 || start == null || descriptor.Length == 0 || count == pieces.Length)
+        (count, length, chain) = (0, 0, default);
+        int most = Math.Min(pieces.Length, Size - Outstanding);
+        var at = _next;
+        ulong bytes = 0;
+        for (int found = 0; found < most;)
+        {
+            if (!TryGather<TMapping>(descriptor, Descriptor.Indirect | Descriptor.Write, ref pieces[found++], ref bytes))
+                return false;
+            if ((descriptor.Flags & Descriptor.Next) == 0)
+            {
+                (count, length, chain) = (found, bytes, new ChainTicket(descriptor.Id, (ushort)found));
+                return true;
+            }
+            at.Advance(1, Size);
+            descriptor = Read(at);
+        }
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool TryGather<TMapping>(in PackedDescriptor descriptor, int unwanted, ref Segment piece, ref ulong bytes) where TMapping : struct, IMapping
+    {
+        byte* start = TMapping.Map(ref Buffers, descriptor.Address, descriptor.Length);
+        if ((descriptor.Flags & unwanted) != 0 || start == null || descriptor.Length == 0)
             return false;
-        pieces[count++].Set(start, descriptor.Length);
-        length += descriptor.Length;
+        piece.Set(start, descriptor.Length);
+        bytes += descriptor.Length;
         return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int TakeRooms<TMapping>(uint bytes, uint least, Span<Segment> rooms, Span<ChainTicket> chains) where TMapping : struct, IMapping
+    {
+        int most = Broken ? 0 : Math.Min(rooms.Length, Size - Outstanding);
+        var at = _next;
+        for (int taken = 0; taken < most;)
+        {
+            var descriptor = Read(at);
+            byte* start = TMapping.Map(ref Buffers, descriptor.Address, descriptor.Length);
+            if ((descriptor.Flags & ~ReservedFlags) != (at.AvailableFlags | Descriptor.Write) || start == null || descriptor.Length < least)
+                break;
+            rooms[taken].Set(start, descriptor.Length);
+            chains[taken++] = new ChainTicket(descriptor.Id, 1);
+            if (bytes <= descriptor.Length)
+            {
+                Take(taken);
+                return taken;
+            }
+            bytes -= descriptor.Length;
+            least = 1;
+            at.Advance(1, Size);
+        }
+        return 0;
     }
 
     private PopResult Taken(Chain chain, ChainTicket ticket, QueueFault fault)
@@ -284,7 +345,16 @@ public sealed unsafe class PackedQueue : DeviceQueue
     {
         ushort flags = (ushort)(at.UsedFlags | (used.Written > 0 ? Descriptor.Write : 0));
         Volatile.Write(ref ((ulong*)(_ring + at.Index))[1], PackedDescriptor.High(used.Written, used.Chain.Id, flags));
-        Log?.WroteRing((byte*)(_ring + at.Index), Descriptor.Bytes);
+    }
+
+    private void NoteWritten(ReadOnlySpan<(ChainTicket Chain, uint Written)> used)
+    {
+        var at = _used;
+        foreach (ref readonly var one in used)
+        {
+            Log!.WroteRing((byte*)(_ring + at.Index), Descriptor.Bytes);
+            at.Advance(one.Chain.Slots, Size);
+        }
     }
 
     private bool WantsCall()

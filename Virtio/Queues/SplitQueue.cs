@@ -210,6 +210,64 @@ public sealed unsafe class SplitQueue : DeviceQueue
         return Ready(1) > 0 && TryPeekHead(0, out chain) && _descriptors.TryGather(chain.Id, pieces, out count, out length);
     }
 
+    /// <summary>
+    /// Takes the next chains, each of which is one buffer to write, of one region, until they hold so many bytes; or none, if that
+    /// is not how it is, or something is wrong.
+    /// </summary>
+    /// <param name="bytes">At least 1.</param>
+    /// <param name="least">Of these, the first must hold so many.</param>
+    /// <param name="rooms">Set to the buffers.</param>
+    /// <param name="chains">The chains, to give them back. As many as there are rooms.</param>
+    /// <returns>How many.</returns>
+    internal int TakeRooms(uint bytes, uint least, Span<Segment> rooms, Span<ChainTicket> chains)
+    {
+        int taken = TakeRooms<LastRegion>(bytes, least, rooms, chains);
+        return taken > 0 ? taken : TakeRooms<AnyRegion>(bytes, least, rooms, chains);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int TakeRooms<TMapping>(uint bytes, uint least, Span<Segment> rooms, Span<ChainTicket> chains) where TMapping : struct, IMapping
+    {
+        int most = Broken ? 0 : Math.Min(rooms.Length, Size - Outstanding);
+        var takenIn = _takenIn;
+        int taken = 0;
+        for (; taken < most && (taken < (ushort)(_knownAvailable - _nextAvailable) || LooksFurther(taken)); taken++)
+        {
+            ushort head = Volatile.Read(ref _available[2 + ((_nextAvailable + taken) & _mask)]);
+            if (head >= takenIn.Length || takenIn[head] == _batch)
+                break;
+            var descriptor = _descriptors.Read(head);
+            byte* start = TMapping.Map(ref Buffers, descriptor.Address, descriptor.Length);
+            if (descriptor.Flags != Descriptor.Write || start == null || descriptor.Length < least)
+                break;
+            takenIn[head] = _batch;
+            rooms[taken].Set(start, descriptor.Length);
+            chains[taken] = new ChainTicket(head, 1);
+            if (bytes <= descriptor.Length)
+            {
+                Take(++taken);
+                return taken;
+            }
+            bytes -= descriptor.Length;
+            least = 1;
+        }
+        foreach (var chain in chains[..taken])
+            takenIn[chain.Id] = _batch - 1;
+        return 0;
+    }
+
+    /// <summary>Reads the available index, when all but so many of the chains that it showed before are taken, or will be.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool LooksFurther(int ahead)
+    {
+        ushort index = Volatile.Read(ref _available[1]);
+        int more = (ushort)(index - _nextAvailable);
+        if (more <= ahead || more > Size)
+            return false;
+        _knownAvailable = index;
+        return true;
+    }
+
     internal override void ClaimNext(uint bytes)
     {
         if (_nextAvailable == _knownAvailable)

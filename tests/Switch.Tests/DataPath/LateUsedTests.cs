@@ -46,15 +46,18 @@ public sealed class LateUsedTests
         Assert.Equal((1 + Burst, calls + 1), (wire.SentRing.UsedIndex, wire.SenderCounters.Calls));
     }
 
-    /// <summary>With event_idx it always says when. A packed ring's driver frees frames of one descriptor one by one.</summary>
+    /// <summary>With event_idx it always says when. A packed ring's driver frees frames that take one entry of the ring one by one.</summary>
     [Theory]
-    [InlineData(Features.RingEventIndex)]
-    [InlineData(Features.RingPacked)]
-    public void SoDoesOneForWhichItIsOfNoUse(ulong feature)
+    [InlineData(Features.RingEventIndex, 0)]
+    [InlineData(Features.RingPacked, 0)]
+    [InlineData(Features.RingPacked | Features.RingIndirectDescriptors, 8)]
+    public void SoDoesOneForWhichItIsOfNoUse(ulong features, int maxIndirect)
     {
-        using var wire = new Wire(Large with { Features = TestGuest.PlainFeatures | feature });
+        using var wire = new Wire(Large with { Features = TestGuest.PlainFeatures | features, MaxIndirect = maxIndirect });
         wire.Sender.Transmit().Driver.DisableCalls();
-        Send(wire, Burst);
+        for (int i = 0; i < Burst; i++)
+            wire.Sender.Transmit().SendIn(default, Frames.Numbered(i, 60), maxIndirect > 0 ? [40] : [72]);
+        wire.Pass();
         Assert.Equal(Burst, Used(wire));
     }
 

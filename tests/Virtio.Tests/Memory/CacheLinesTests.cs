@@ -18,7 +18,11 @@ public unsafe class CacheLinesTests
 
         foreach (byte* at in (ReadOnlySpan<nint>)[0, 1, (nint)page, (nint)page + 4095, -1, unchecked((nint)0x8000_0000_0000_0000)])
             foreach (uint bytes in (uint[])[0, 1, 64, 65, 4096, uint.MaxValue])
+            {
                 CacheLines.Claim(at, bytes);
+                CacheLines.ClaimAndFetch(at, page, bytes);
+                CacheLines.ClaimAndFetch(page, at, bytes);
+            }
 
         for (nuint i = 0; i < PageBytes; i++)
             Assert.Equal((byte)(i * 7), page[i]);

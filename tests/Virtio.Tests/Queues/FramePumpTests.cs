@@ -1,4 +1,5 @@
 using InterGuest.Virtio.Devices;
+using InterGuest.Virtio.Memory;
 using InterGuest.Virtio.Queues;
 using InterGuest.Virtio.Tests.Fixtures;
 
@@ -42,6 +43,65 @@ public class FramePumpTests
         for (int i = 0; i < 2; i++)
             Assert.True(pair.Source.Driver.TryGetUsed(out _, out uint written) && written == 0);
         Assert.Equal(0, pair.Source.Driver.InFlight);
+    }
+
+    /// <summary>Buffers that came after the ring was looked at last are found when a frame needs them, with those that were known.</summary>
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void AFrameTakesBuffersThatCameLater(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect);
+        byte[] first = Frame(100), second = Frame(1000);
+        pair.Send(first, 12, 100);
+        pair.Offer(200, 300);
+        Assert.Equal(1, pair.Pump().Move(_plenty).Frames);
+
+        pair.Send(second, 12, 500, 500);
+        pair.Offer(400, 400);
+        Assert.Equal(new FrameTally(1, 1000, 6), pair.Pump().Move(_plenty));
+
+        pair.Publish();
+        Assert.Equal([.. Header(buffers: 1), .. first], pair.Received());
+        Assert.Equal([.. Header(buffers: 3), .. second[..288]], pair.Received());
+        Assert.Equal(second[288..688], pair.Received());
+        Assert.Equal(second[688..], pair.Received());
+    }
+
+    /// <summary>A guest's memory lies in several regions, and so do the pieces of one frame, and the buffers that it takes, and tables.</summary>
+    [Theory]
+    [MemberData(nameof(Rings))]
+    public void AFramesPiecesMayLieInSeveralRegions(bool packedSource, bool packedTarget, int maxIndirect)
+    {
+        const ulong High = 0x1_0000_0000;
+        using var sender = new DriverMemory(1 << 16, High);
+        using var receiver = new DriverMemory(1 << 16, High);
+        using var pair = new Pair(packedSource, packedTarget, maxIndirect, sender, receiver);
+        var pump = pair.Pump();
+        for (int round = 0; round < 5; round++)
+        {
+            byte[] frame = Frame(1000 + round);
+            DriverBuffer[] pieces = [pair.Source.Room(12), Room(sender, 300), pair.Source.Room(300), Room(sender, 400 + round)];
+            frame[..300].CopyTo(sender.At(pieces[1].GuestAddress, 300));
+            frame[300..600].CopyTo(pair.Source.Memory.At(pieces[2].GuestAddress, 300));
+            frame[600..].CopyTo(sender.At(pieces[3].GuestAddress, 400 + round));
+            DriverBuffer[] rooms = [Room(receiver, 500), pair.Target.Room(300), Room(receiver, 300)];
+            pair.Add(pieces);
+            for (int i = 0; i < rooms.Length; i++)
+                Assert.True(pair.Target.Driver.TryAdd([], [rooms[i]], i));
+            pair.Target.Driver.Publish();
+
+            Assert.Equal(new FrameTally(1, frame.Length, 7), pump.Move(_plenty));
+
+            pair.Publish();
+            for (int i = 0; i < rooms.Length; i++)
+                Assert.True(pair.Target.Driver.TryGetUsed(out int token, out uint written) && token == i && written == (i < 2 ? rooms[i].Length : (uint)frame.Length - 788));
+            Assert.Equal([.. Header(buffers: 3), .. frame[..488]], receiver.At(rooms[0].GuestAddress, 500).ToArray());
+            Assert.Equal(frame[488..788], pair.Target.Memory.At(rooms[1].GuestAddress, 300).ToArray());
+            Assert.Equal(frame[788..], receiver.At(rooms[2].GuestAddress, frame.Length - 788).ToArray());
+            Assert.True(pair.Source.Driver.TryGetUsed(out _, out uint none) && none == 0);
+        }
+
+        static DriverBuffer Room(DriverMemory memory, int bytes) => new(memory.Allocate((uint)bytes), (uint)bytes);
     }
 
     /// <summary>More pieces than copies are put off at once.</summary>
@@ -306,19 +366,22 @@ public class FramePumpTests
     }
 
     /// <summary>A transmit queue and a receive queue.</summary>
-    private sealed class Pair(bool packedSource, bool packedTarget, int maxIndirect) : IDisposable
+    private sealed class Pair(
+        bool packedSource, bool packedTarget, int maxIndirect, DriverMemory? moreOfSource = null, DriverMemory? moreOfTarget = null) : IDisposable
     {
         private readonly List<DriverBuffer> _rooms = [];
 
-        internal TwoSidedQueue Source { get; } = new(Size, Plain | (packedSource ? Features.RingPacked : 0), maxIndirect, onlyReads: true);
+        internal TwoSidedQueue Source { get; } = new(Size, Plain | (packedSource ? Features.RingPacked : 0), maxIndirect, onlyReads: true, more: More(moreOfSource));
 
-        internal TwoSidedQueue Target { get; } = new(Size, Plain | (packedTarget ? Features.RingPacked : 0));
+        internal TwoSidedQueue Target { get; } = new(Size, Plain | (packedTarget ? Features.RingPacked : 0), more: More(moreOfTarget));
 
         public void Dispose()
         {
             Source.Dispose();
             Target.Dispose();
         }
+
+        private static DriverMemory[] More(DriverMemory? memory) => memory == null ? [] : [memory];
 
         internal FramePump Pump(bool mergeable = true) =>
             new(Source.Device, NetHeader.Bytes, Target.Device, NetHeader.Bytes, mergeable, offloads: 0, MaxFrame);
