@@ -59,8 +59,10 @@ internal static partial class SwitchApplication
         });
         // Before the host, to see the first port made.
         builder.Services.AddSingleton<SwitchView>().AddSingleton<SwitchMeter>().AddHostedService<MetricsHost>();
+        builder.Services.AddHostedService<SwitchHost>();
+        // They end in the other order: those who look have gone before what they look at.
         builder.Services.AddSingleton<SwitchPage>().AddSingleton<ObservationHost>().AddHostedService(s => s.GetRequiredService<ObservationHost>());
-        builder.Services.AddHostedService<SwitchHost>().AddHostedService<TopologyAtStart>();
+        builder.Services.AddHostedService<TopologyAtStart>();
         builder.Services.AddHostedService(s => new ServiceManager(
             notifier, s.GetRequiredService<Switchboard>(), s.GetRequiredService<IHostApplicationLifetime>(), s.GetRequiredService<TimeProvider>()));
         ControlPlane.Add(builder.Services);

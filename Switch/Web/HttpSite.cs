@@ -10,6 +10,9 @@ internal sealed class HttpSite : IAsyncDisposable
     /// <summary>Readers at a time: a page has one or two.</summary>
     private const int MaxConnections = 64;
 
+    /// <summary>For a reader that takes its time, when the switch ends.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private readonly WebApplication _server;
     private readonly Uri _asked;
     private readonly bool _local;
@@ -52,6 +55,16 @@ internal sealed class HttpSite : IAsyncDisposable
         return site;
     }
 
+    /// <summary>Answers no more requests, and lets what is being answered come to its end, for a while.</summary>
+    /// <param name="cancel">Ends that at once.</param>
+    public async Task StopAsync(CancellationToken cancel)
+    {
+        using var soon = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        soon.CancelAfter(Patience);
+        await _server.StopAsync(soon.Token);
+    }
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 
     private void Listen(KestrelServerOptions kestrel)

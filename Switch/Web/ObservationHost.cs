@@ -34,7 +34,10 @@ internal sealed partial class ObservationHost(SwitchOptions options, SwitchMeter
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         foreach (var site in _sites)
+        {
+            await site.StopAsync(cancellationToken);
             await site.DisposeAsync();
+        }
     }
 
     private async Task<HttpSite> OpenAsync(Uri address, string option, IEnumerable<KeyValuePair<string, RequestDelegate>> pages, CancellationToken cancel)

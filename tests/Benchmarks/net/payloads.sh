@@ -16,6 +16,7 @@ for mode in $2; do
 	[ "$rings" = packed ] || refuse=(--refuse ring_packed)
 	for size in $1; do
 		count=$((size > 2000 ? 20000 : 200000))
+		: >"$dir/sink" # it is looked into before its writer has begun
 		timeout 60 "$agent" sink --port "$dir/b.sock" --no-rounds "${refuse[@]}" --count "$count" --for 50s --json >"$dir/sink" 2>&1 &
 		sink=$!
 		for _ in {1..150}; do grep -q running "$dir/sink" && break; sleep .1; done # until then nobody receives
