@@ -95,7 +95,7 @@ internal sealed class Daemon : IDisposable
 
     /// <summary>The same of its threads of these names.</summary>
     public IEnumerable<Dictionary<string, string>> StatusOfThreads(params string[] names) =>
-        Directory.GetDirectories($"/proc/{_process.Id}/task").Select(t => FieldsOf($"{t}/status")).Where(s => names.Contains(s["Name"]));
+        Threads.Named($"/proc/{_process.Id}", names).Select(t => FieldsOf($"{t}/status"));
 
     /// <summary>CPU time of one of its threads.</summary>
     public TimeSpan CpuTimeOf(string thread) => Threads.CpuTime($"/proc/{_process.Id}", thread);
